@@ -1,0 +1,189 @@
+//! The stores of one task: one overlay over one base.
+
+use std::ops::ControlFlow;
+
+use super::overlay::{Found, Overlay, TallyChange};
+use super::reader::StateReader;
+use super::spec::StoreSpec;
+use crate::changelog::{StoreTally, changelog_key, split_changelog_key};
+use crate::error::StoreError;
+
+/// All stores of a task, with the buffers that make access free of allocation.
+pub(crate) struct StoreSet {
+    pub(crate) overlay: Overlay,
+    base: Box<dyn StateReader>,
+    specs: Vec<StoreSpec>,
+    /// Tallies as of the last committed transaction.
+    committed: Vec<StoreTally>,
+    key: Vec<u8>,
+    value: Vec<u8>,
+    reads: u64,
+}
+
+impl StoreSet {
+    pub(crate) fn new(specs: Vec<StoreSpec>, base: Box<dyn StateReader>, tallies: &[StoreTally]) -> Self {
+        let committed = specs
+            .iter()
+            .filter_map(|spec| {
+                let names = &spec.tally.as_ref()?.names;
+                let known = tallies.iter().find(|tally| tally.store == spec.id);
+                Some(known.cloned().unwrap_or_else(|| StoreTally {
+                    store: spec.id,
+                    live_keys: 0,
+                    sums: vec![0; names.len()],
+                }))
+            })
+            .collect();
+        Self { overlay: Overlay::new(), base, specs, committed, key: Vec::new(), value: Vec::new(), reads: 0 }
+    }
+
+    /// Returns the number of reads that went to the base so far.
+    pub(crate) fn base_reads(&self) -> u64 {
+        self.reads
+    }
+
+    fn keeps_tally(&self, store: u16) -> bool {
+        self.committed.iter().any(|tally| tally.store == store)
+    }
+
+    fn tally_of(&self, store: u16, value: &[u8]) -> Result<Option<[i64; super::TALLY_SUMS]>, StoreError> {
+        let spec = self.specs.iter().find(|spec| spec.id == store);
+        spec.and_then(|spec| spec.tally.as_ref()).map(|tally| (tally.of)(value)).transpose()
+    }
+
+    /// Calls `read` with the value under the key that `encode` appends.
+    pub(crate) fn get<T>(
+        &mut self,
+        store: u16,
+        encode: impl FnOnce(&mut Vec<u8>),
+        read: impl FnOnce(&[u8]) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        self.key.clear();
+        changelog_key(store, &[], &mut self.key);
+        encode(&mut self.key);
+        match self.overlay.get(&self.key) {
+            Found::Live(value) => return read(value).map(Some),
+            Found::Absent => return Ok(None),
+            Found::Unknown => {}
+        }
+        self.value.clear();
+        self.reads += 1;
+        let found = self.base.get(&self.key, &mut self.value)?;
+        let value = found.then_some(self.value.as_slice());
+        if self.keeps_tally(store) {
+            let before = value.map(|value| self.tally_of(store, value)).transpose()?.flatten();
+            self.overlay.remember(&self.key, value, Some(TallyChange { before, after: before }));
+        } else if found {
+            self.overlay.remember(&self.key, value, None);
+        }
+        value.map(read).transpose()
+    }
+
+    /// Writes the value that `encode_value` appends (or deletes, when it returns `false`).
+    pub(crate) fn put(
+        &mut self,
+        store: u16,
+        encode_key: impl Fn(&mut Vec<u8>),
+        encode_value: impl FnOnce(&mut Vec<u8>) -> Presence,
+    ) -> Result<(), StoreError> {
+        let mut change = None;
+        if self.keeps_tally(store) {
+            // The committed value must be known, so that the tally can take it away.
+            self.get(store, &encode_key, |_| Ok(()))?;
+            change = self.overlay.tally(&self.key);
+        } else {
+            self.key.clear();
+            changelog_key(store, &[], &mut self.key);
+            encode_key(&mut self.key);
+        }
+        self.value.clear();
+        let present = encode_value(&mut self.value) == Presence::Present;
+        let value = present.then_some(self.value.as_slice());
+        if let Some(change) = &mut change {
+            change.after = value.map(|value| self.tally_of(store, value)).transpose()?.flatten();
+        }
+        self.overlay.write(&self.key, value, change);
+        Ok(())
+    }
+
+    /// Visits the live keys in `from..to` (changelog keys of one store), overlay merged over base.
+    pub(crate) fn scan(
+        &self,
+        from: &[u8],
+        to: Option<&[u8]>,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let mut order = Vec::new();
+        self.overlay.sort_written(&mut order);
+        let mut pending = order
+            .iter()
+            .filter_map(|&at| self.overlay.entry(at))
+            .filter(|(key, _)| *key >= from && to.is_none_or(|to| *key < to))
+            .peekable();
+        let mut flow = ControlFlow::Continue(());
+        self.base.scan(from, to, &mut |key, value| {
+            while let Some((own, image)) = pending.next_if(|(own, _)| *own < key) {
+                if let Some(image) = image {
+                    flow = visit(own, image);
+                    if flow.is_break() {
+                        return flow;
+                    }
+                }
+            }
+            flow = match pending.next_if(|(own, _)| *own == key) {
+                Some((_, Some(image))) => visit(key, image),
+                Some((_, None)) => ControlFlow::Continue(()),
+                None => visit(key, value),
+            };
+            flow
+        })?;
+        while let (ControlFlow::Continue(()), Some((key, image))) = (flow, pending.next()) {
+            if let Some(image) = image {
+                flow = visit(key, image);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets `tallies` to what they are with the overlay applied; its buffers are used again.
+    pub(crate) fn tallies_into(&self, tallies: &mut Vec<StoreTally>) {
+        tallies.truncate(self.committed.len());
+        for (at, committed) in self.committed.iter().enumerate() {
+            match tallies.get_mut(at) {
+                Some(tally) => {
+                    (tally.store, tally.live_keys) = (committed.store, committed.live_keys);
+                    tally.sums.clone_from(&committed.sums);
+                }
+                None => tallies.push(committed.clone()),
+            }
+        }
+        for (key, change) in self.overlay.tally_changes() {
+            let store = split_changelog_key(key).map_or(0, |(store, _)| store);
+            let Some(tally) = tallies.iter_mut().find(|tally| tally.store == store) else { continue };
+            let (before, after) = (u64::from(change.before.is_some()), u64::from(change.after.is_some()));
+            tally.live_keys = tally.live_keys + after - before;
+            for (at, sum) in tally.sums.iter_mut().enumerate() {
+                let part = |of: Option<[i64; super::TALLY_SUMS]>| {
+                    of.and_then(|sums| sums.get(at).copied()).map_or(0, i128::from)
+                };
+                *sum += part(change.after) - part(change.before);
+            }
+        }
+    }
+
+    /// Takes over `tallies` as committed, in exchange for the ones before, and forgets the overlay, which the base
+    /// now holds.
+    pub(crate) fn promote(&mut self, tallies: &mut Vec<StoreTally>) {
+        std::mem::swap(&mut self.committed, tallies);
+        self.overlay.clear();
+    }
+}
+
+/// Says whether a value is there or deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// The key has the appended value.
+    Present,
+    /// The key is deleted.
+    Deleted,
+}

@@ -1,0 +1,16 @@
+//! Execution of one task: choice between inputs, overlay, outputs, marker. Pure: no clock, no Kafka, no disk.
+
+mod counters;
+mod dead_letter;
+mod executor;
+mod input;
+mod outputs;
+mod punctuate;
+mod seal;
+
+pub use counters::Counters;
+pub use executor::{Restored, Task, TaskOptions};
+pub use input::InputState;
+pub(crate) use outputs::Outputs;
+pub use outputs::{OutputRun, OutputView};
+pub use seal::{Applied, OffsetToSend, Sealed};
