@@ -1,0 +1,6 @@
+//! The machine against answers written by `kafka-protocol`, an encoder that is not ours.
+
+mod ownership;
+mod script;
+mod table;
+mod trouble;

@@ -1,0 +1,241 @@
+//! Losses, silent and confused brokers.
+
+use proptest::prelude::*;
+
+use crate::{
+    Event, Input, StateKind, Why,
+    machine::tests::script::{MEMBER, Script, fence, plan, share, target},
+};
+
+#[test]
+fn after_a_loss_nothing_is_joined_before_it_is_acknowledged() {
+    let mut script = Script::stable(Some("i"), &["0_0"]);
+    script.tick_after(500);
+    script.beaten(25);
+    assert_eq!(script.told(), [Event::Lost(Why::UnknownMember)]);
+    script.owns(5, &["0_0"]);
+    script.tick_after(60_000);
+    assert_eq!((script.machine.state(), script.is_asking()), (StateKind::Lost, false));
+
+    script.step(Input::AcknowledgeLost);
+    script.tick_after(0);
+    script.step(Input::Connected);
+    script.found(0);
+    script.step(Input::Connected);
+    let old = script.joined(25, MEMBER, -1);
+    assert_eq!(old.member_id.as_str(), MEMBER, "first with the old member id");
+    let new = script.joined(0, "m-2", 9);
+    assert_eq!(new.member_id.as_str(), "", "only then with none");
+    let claimed = crate::codec::Subscription::decode(&new.protocols[0].metadata).unwrap().owned;
+    assert!(claimed.is_empty(), "what was lost is not claimed: {claimed:?}");
+    assert_eq!(script.told(), []);
+}
+
+#[test]
+fn a_fenced_instance_never_comes_back_with_an_empty_member_id() {
+    let mut script = Script::stable(Some("i"), &["0_0"]);
+    script.tick_after(500);
+    script.beaten(22);
+    script.told();
+    let request = script.joined(82, "", -1);
+    assert_eq!(request.member_id.as_str(), MEMBER);
+    assert_eq!(script.told(), [Event::Hold(false), Event::Lost(Why::FencedInstance)]);
+    assert!(!script.is_asking());
+}
+
+#[test]
+fn an_unknown_member_at_join_is_a_loss_while_it_has_a_fence() {
+    let mut script = Script::stable(None, &["0_0"]);
+    script.tick_after(500);
+    script.beaten(22);
+    script.joined(25, "", -1);
+    assert_eq!(script.told(), [Event::Hold(true), Event::Hold(false), Event::Lost(Why::UnknownMember)]);
+}
+
+#[test]
+fn a_member_silent_for_a_session_loses_itself_counted_from_what_it_sent() {
+    let mut script = Script::stable(None, &["0_0"]);
+    script.tick_after(500);
+    script.now += std::time::Duration::from_millis(2_000);
+    script.beaten(0);
+    // The beat went out at 0.5 s; its answer came at 2.5 s; the broker's clock may run since 0.5 s.
+    script.tick_after(500);
+    script.forget_request();
+    script.step(Input::Disconnected);
+    for _ in 0..34 {
+        script.tick_after(100);
+        if script.machine.state() == StateKind::Dialing {
+            script.step(Input::Disconnected);
+        }
+    }
+    assert!(!script.told().iter().any(|event| matches!(event, Event::Lost(_))), "6.4 s");
+    script.tick_after(100);
+    assert_eq!(script.told(), [Event::Lost(Why::SessionExpired)]);
+}
+
+#[test]
+fn a_long_join_is_no_loss_but_one_that_is_never_answered_is() {
+    let mut script = Script::stable(None, &["0_0"]);
+    script.tick_after(500);
+    script.beaten(27);
+    script.tick_after(15_900);
+    assert_eq!(script.told(), [Event::Hold(true)]);
+    script.joined(0, MEMBER, 6);
+    script.synced(0, Some(share(&["0_0"]).encode(&plan())));
+    script.tick_after(500);
+    script.beaten(0);
+    assert_eq!(script.told(), [Event::Hold(true), Event::Fence(fence(6, None)), Event::Hold(false)]);
+
+    script.tick_after(500);
+    script.beaten(27);
+    script.tick_after(16_000);
+    assert_eq!(script.told(), [Event::Hold(true), Event::Hold(false), Event::Lost(Why::SessionExpired)]);
+}
+
+#[test]
+fn a_moved_coordinator_is_found_at_the_next_server_and_the_generation_kept() {
+    let mut script = Script::stable(None, &["0_0"]);
+    script.tick_after(500);
+    script.beaten(16);
+    assert_eq!(script.machine.state(), StateKind::Resting);
+    script.tick_after(99);
+    assert_eq!(script.machine.state(), StateKind::Resting, "no sooner than 100 ms");
+    script.tick_after(101);
+    script.step(Input::Connected);
+    script.found(15);
+    script.tick_after(400);
+    script.step(Input::Connected);
+    script.found(0);
+    script.step(Input::Connected);
+    assert_eq!(script.connects[2..], ["boot2:2", "boot1:1", "coordinator:9"]);
+    script.beaten(0);
+    assert_eq!((script.machine.state(), script.told()), (StateKind::Stable, vec![]));
+}
+
+#[test]
+fn a_broken_join_is_sent_again_with_the_same_member_id_and_claims() {
+    let mut script = Script::stable(None, &["0_0"]);
+    script.tick_after(500);
+    script.beaten(27);
+    script.forget_request();
+    script.step(Input::Disconnected);
+    script.tick_after(200);
+    script.step(Input::Connected);
+    script.found(0);
+    script.step(Input::Connected);
+    let request = script.joined(0, MEMBER, 7);
+    assert_eq!(request.member_id.as_str(), MEMBER);
+    script.synced(0, Some(share(&["0_0", "0_1"]).encode(&plan())));
+    let hold = Event::Hold;
+    let expected = [hold(true), hold(false), hold(true), hold(true), target(7, &["0_0", "0_1"]), hold(false)];
+    assert_eq!(script.told(), expected);
+}
+
+#[test]
+fn a_refusal_names_the_cure_once_and_is_tried_again() {
+    let mut script = Script::until_joining(None);
+    script.joined(26, "", -1);
+    let Some(Event::Blocked(reasons)) = script.told().pop() else { panic!("blocked") };
+    assert!(reasons[0].contains("group.min.session.timeout.ms"), "{reasons:?}");
+    script.tick_after(200);
+    script.step(Input::Connected);
+    script.found(0);
+    script.step(Input::Connected);
+    script.joined(26, "", -1);
+    assert_eq!(script.told(), [], "said already");
+    script.tick_after(400);
+    script.step(Input::Connected);
+    script.found(0);
+    script.step(Input::Connected);
+    script.joined(0, MEMBER, 1);
+    script.synced(0, None);
+    assert_eq!(script.told(), [target(1, &[]), Event::Blocked(vec![])]);
+}
+
+#[test]
+fn a_coordinator_that_never_gives_a_generation_is_not_asked_in_a_tight_loop() {
+    let mut script = Script::until_joining(None);
+    for _ in 0..4 {
+        script.joined(27, "", -1);
+    }
+    assert_eq!(script.machine.state(), StateKind::Resting);
+}
+
+#[test]
+fn a_coordinator_not_reached_for_seconds_is_said_and_taken_back() {
+    let mut script = Script::new(None);
+    let started = script.now;
+    while script.events.is_empty() {
+        script.tick_after(10);
+        if script.machine.state() == StateKind::Dialing {
+            script.step(Input::Disconnected);
+        }
+    }
+    let took = script.now - started;
+    assert!((1_000..4_000).contains(&took.as_millis()), "{took:?}");
+    let Some(Event::Blocked(reasons)) = script.told().pop() else { panic!("blocked") };
+    assert!(reasons[0].contains("group app is not reached; last tried: boot1:1"), "{reasons:?}");
+    script.tick_after(1_000);
+    script.step(Input::Connected);
+    script.found(0);
+    script.step(Input::Connected);
+    script.joined(0, MEMBER, 1);
+    script.synced(0, None);
+    assert_eq!(script.told(), [target(1, &[]), Event::Blocked(vec![])]);
+}
+
+#[test]
+fn a_peer_that_is_no_broker_is_named() {
+    let mut script = Script::new(None);
+    script.step(Input::Tick);
+    script.step(Input::Connected);
+    script.step(Input::Bytes(b"HTTP/1.1 400 Bad Request"));
+    assert_eq!(script.machine.state(), StateKind::Resting);
+    let Some(Event::Blocked(reasons)) = script.told().pop() else { panic!("blocked") };
+    assert!(reasons[0].starts_with("boot1:1 does not answer like a Kafka broker"), "{reasons:?}");
+}
+
+#[test]
+fn garbage_in_answer_to_a_leave_does_not_bring_the_member_back() {
+    let mut script = Script::stable(None, &["0_0"]);
+    script.step(Input::Leave(crate::Leave::Gone));
+    script.step(Input::Bytes(&[0xff; 4]));
+    assert_eq!(script.machine.state(), StateKind::Ended);
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_at_all_can_make_it_panic(
+        state in 0..4_usize,
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        framed in any::<bool>(),
+    ) {
+        let mut script = match state {
+            0 => {
+                let mut script = Script::new(None);
+                script.step(Input::Tick);
+                script.step(Input::Connected);
+                script
+            }
+            1 => Script::until_joining(None),
+            2 => {
+                let mut script = Script::until_joining(None);
+                script.joined(0, MEMBER, 5);
+                script
+            }
+            _ => {
+                let mut script = Script::stable(None, &["0_0"]);
+                script.tick_after(500);
+                script
+            }
+        };
+        let mut wire = bytes.clone();
+        if framed {
+            // A right length and correlation id, so that the bytes get as far as the answer's own fields.
+            let correlation = [1, 2, 3, 4][state];
+            wire = vec![0, 0, 0, u8::try_from(bytes.len() + 4).unwrap(), 0, 0, 0, correlation];
+            wire.extend(bytes);
+        }
+        script.step(Input::Bytes(&wire));
+    }
+}
