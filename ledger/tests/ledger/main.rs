@@ -1,0 +1,17 @@
+//! The ledger as a whole, run by the topology's test driver and by a task of its own, against an independent
+//! model.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
+mod bad_input;
+mod bench;
+mod edges;
+mod golden;
+mod input;
+mod model;
+mod run;
+mod sequences;
