@@ -3,9 +3,11 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::codec::{Codec, KeyCodec};
+use crate::codec::Codec;
+use crate::context::Reach;
 use crate::error::{StoreError, TopologyError};
 use crate::graph::{EntryFactory, ProcessorInfo, SinkInfo, SourceInfo, StoreInfo, SubTopology, Topology};
+use crate::key::KeyCodec;
 use crate::node::{Child, Entry, Leaf, ProcessorNode, SinkNode, SourceNode};
 use crate::processor::{Data, Processor, PunctuatorSpec};
 use crate::serdes::{Decoded, Deserializer, Serializer};
@@ -28,9 +30,13 @@ impl Builder {
         Self { app: app.into(), subs: Vec::new() }
     }
 
-    /// Adds a sub-topology: sources whose topics are co-partitioned, and what they feed. Its number is the order of
-    /// declaration.
-    pub fn sub_topology(&mut self, name: impl Into<String>, build: impl FnOnce(&mut SubBuilder)) -> &mut Self {
+    /// Adds a sub-topology: sources whose topics are co-partitioned, and what they feed. Its number is the
+    /// order of declaration.
+    pub fn sub_topology(
+        &mut self,
+        name: impl Into<String>,
+        build: impl FnOnce(&mut SubBuilder),
+    ) -> &mut Self {
         let number = u32::try_from(self.subs.len()).unwrap_or(u32::MAX);
         let mut sub = SubBuilder::new(number, name.into());
         build(&mut sub);
@@ -76,13 +82,20 @@ impl SubBuilder {
     }
 
     /// Adds a key-value store with an explicit `id` (at least 1, never reused) and returns its handle.
-    pub fn store<K: KeyCodec, V: Codec>(&mut self, id: u16, name: &str, key: K, value: V) -> KeyValueStore<K, V> {
+    pub fn store<K: KeyCodec, V: Codec>(
+        &mut self,
+        id: u16,
+        name: &str,
+        key: K,
+        value: V,
+    ) -> KeyValueStore<K, V> {
         let spec = StoreSpec { id, name: name.to_owned(), codec: V::NAME, tally: None };
         self.stores.push(StoreInfo { spec });
-        KeyValueStore::new(id, key, value)
+        KeyValueStore::new((self.number, id), key, value)
     }
 
-    /// Lets the store keep live keys and sums in the marker: `of` gives a value's contribution to each named sum.
+    /// Lets the store keep live keys and sums in the marker: `of` gives a value's contribution to each named
+    /// sum.
     pub fn tally<K: KeyCodec, V: Codec + Clone>(
         &mut self,
         store: &KeyValueStore<K, V>,
@@ -91,12 +104,26 @@ impl SubBuilder {
         of: impl Fn(&V::Value) -> [i64; TALLY_SUMS] + Send + Sync + 'static,
     ) {
         let id = store.id();
+        let mut refuse = |store: String, why: &str| {
+            self.faults.push(TopologyError::Tally { store, why: why.to_owned() });
+        };
+        if names.len() > TALLY_SUMS {
+            return refuse(
+                id.to_string(),
+                &format!("its tally names {} sums, {TALLY_SUMS} are kept", names.len()),
+            );
+        }
+        if store.address().0 != self.number {
+            return refuse(id.to_string(), &format!("it is not part of sub-topology `{}`", self.name));
+        }
         let of = move |bytes: &[u8]| {
-            codec.decode(bytes).map(|value| of(&value)).map_err(|source| StoreError::Codec { store: id, source })
+            codec
+                .decode(bytes)
+                .map(|value| of(&value))
+                .map_err(|source| StoreError::Codec { store: id, source })
         };
         if let Some(info) = self.stores.iter_mut().find(|info| info.spec.id == id) {
-            let names = names.iter().copied().take(TALLY_SUMS).collect();
-            info.spec.tally = Some(Tally { names, of: Arc::new(of) });
+            info.spec.tally = Some(Tally { names: names.to_vec(), of: Arc::new(of) });
         }
     }
 
@@ -104,7 +131,11 @@ impl SubBuilder {
     /// [`ProcessorSpec::sends_to`], or used as a child.
     pub fn sink<KS, VS>(&mut self, name: &str, topic: &str, key: KS, value: VS) -> SinkRef<KS, VS> {
         self.sinks.push(SinkInfo { name: name.to_owned(), topic: topic.to_owned(), parents: Vec::new() });
-        SinkRef { index: self.sinks.len() - 1, name: name.to_owned(), serdes: Arc::new((key, value)) }
+        SinkRef {
+            address: (self.number, self.sinks.len() - 1),
+            name: name.to_owned(),
+            serdes: Arc::new((key, value)),
+        }
     }
 
     /// Names the topic that takes records that cannot be processed. Without one such a record stops the task.
@@ -123,7 +154,8 @@ impl SubBuilder {
         child.describe(&source.name, &mut self.nodes, &mut self.sinks, &mut children);
         let (key, value, value_bytes_max) = (source.key, source.value, source.value_bytes_max);
         let factory: EntryFactory = Arc::new(move || {
-            let node = SourceNode { key: key.clone(), value: value.clone(), value_bytes_max, child: child.build() };
+            let node =
+                SourceNode { key: key.clone(), value: value.clone(), value_bytes_max, child: child.build() };
             Box::new(node) as Box<dyn Entry>
         });
         self.sources.push(SourceInfo { name: source.name, topics: source.topics, children, factory });
@@ -136,6 +168,7 @@ impl SubBuilder {
         let mut dead_letter_sink = None;
         if let Some((name, topic)) = self.dead_letters {
             let parents = self.sources.iter().map(|source| source.name.clone()).collect();
+            self.sources.iter_mut().for_each(|source| connect(&mut source.children, &name));
             self.sinks.push(SinkInfo { name, topic, parents });
             dead_letter_sink = Some(self.sinks.len() - 1);
         }
@@ -181,20 +214,24 @@ impl<KD, VD> SourceSpec<KD, VD> {
 /// The handle of a sink.
 #[derive(Debug)]
 pub struct SinkRef<KS, VS> {
-    index: usize,
+    /// Number of the sub-topology and index among its sinks.
+    address: (u32, usize),
     name: String,
     serdes: Arc<(KS, VS)>,
 }
 
 impl<KS, VS> Clone for SinkRef<KS, VS> {
     fn clone(&self) -> Self {
-        Self { index: self.index, name: self.name.clone(), serdes: Arc::clone(&self.serdes) }
+        Self { address: self.address, name: self.name.clone(), serdes: Arc::clone(&self.serdes) }
     }
 }
 
 impl<KS, VS> SinkRef<KS, VS> {
-    pub(crate) fn index(&self) -> usize {
-        self.index
+    pub(crate) fn address(&self) -> (u32, usize) {
+        self.address
+    }
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
     pub(crate) fn key_serde(&self) -> &KS {
         &self.serdes.0
@@ -211,7 +248,6 @@ pub trait NodeSpec<K: Data, V: Data>: Send + Sync + 'static {
     /// Builds the node of one task.
     fn build(&self) -> Self::Node;
     #[doc(hidden)]
-    #[expect(private_interfaces, reason = "only the builder calls and only this crate implements it")]
     fn describe(
         &self,
         parent: &str,
@@ -226,7 +262,6 @@ impl<K: Data, V: Data> NodeSpec<K, V> for Leaf {
     fn build(&self) -> Self {
         Self
     }
-    #[expect(private_interfaces, reason = "as in the trait")]
     fn describe(&self, _: &str, _: &mut Vec<ProcessorInfo>, _: &mut [SinkInfo], _: &mut Vec<String>) {}
 }
 
@@ -235,7 +270,6 @@ impl<K: Data, V: Data, A: NodeSpec<K, V>, B: NodeSpec<K, V>> NodeSpec<K, V> for 
     fn build(&self) -> Self::Node {
         (self.0.build(), self.1.build())
     }
-    #[expect(private_interfaces, reason = "as in the trait")]
     fn describe(
         &self,
         parent: &str,
@@ -257,14 +291,33 @@ where
 {
     type Node = SinkNode<KS, VS, K, V>;
     fn build(&self) -> Self::Node {
-        SinkNode { sink: self.index, key: self.serdes.0.clone(), value: self.serdes.1.clone(), data: PhantomData }
-    }
-    #[expect(private_interfaces, reason = "as in the trait")]
-    fn describe(&self, parent: &str, _: &mut Vec<ProcessorInfo>, sinks: &mut [SinkInfo], children: &mut Vec<String>) {
-        children.push(self.name.clone());
-        if let Some(sink) = sinks.get_mut(self.index) {
-            sink.parents.push(parent.to_owned());
+        SinkNode {
+            name: self.name.clone(),
+            sink: self.address.1,
+            key: self.serdes.0.clone(),
+            value: self.serdes.1.clone(),
+            data: PhantomData,
         }
+    }
+    fn describe(
+        &self,
+        parent: &str,
+        _: &mut Vec<ProcessorInfo>,
+        sinks: &mut [SinkInfo],
+        children: &mut Vec<String>,
+    ) {
+        connect(children, &self.name);
+        // By name: the sink of another sub-topology has an index that means another sink here.
+        if let Some(sink) = sinks.iter_mut().find(|sink| sink.name == self.name) {
+            connect(&mut sink.parents, parent);
+        }
+    }
+}
+
+/// Notes a connection in the description, once.
+fn connect(names: &mut Vec<String>, name: &str) {
+    if !names.iter().any(|known| known == name) {
+        names.push(name.to_owned());
     }
 }
 
@@ -272,14 +325,17 @@ where
 pub struct ProcessorSpec<F, C> {
     name: String,
     make: F,
-    stores: Vec<u16>,
-    sinks: Vec<(usize, String)>,
+    stores: Vec<(u32, u16)>,
+    sinks: Vec<((u32, usize), String)>,
     punctuators: Vec<PunctuatorSpec>,
     child: C,
 }
 
 /// Begins a processor node; `make` is called once per task.
-pub fn processor<P: Processor, F: Fn() -> P + Send + Sync + 'static>(name: &str, make: F) -> ProcessorSpec<F, Leaf> {
+pub fn processor<P: Processor, F: Fn() -> P + Send + Sync + 'static>(
+    name: &str,
+    make: F,
+) -> ProcessorSpec<F, Leaf> {
     ProcessorSpec {
         name: name.to_owned(),
         make,
@@ -294,14 +350,16 @@ impl<F, C> ProcessorSpec<F, C> {
     /// Connects a store.
     #[must_use]
     pub fn store<K: KeyCodec, V: Codec>(mut self, store: &KeyValueStore<K, V>) -> Self {
-        self.stores.push(store.id());
+        if !self.stores.contains(&store.address()) {
+            self.stores.push(store.address());
+        }
         self
     }
 
     /// Says that the processor sends to this sink by its handle.
     #[must_use]
     pub fn sends_to<KS, VS>(mut self, sink: &SinkRef<KS, VS>) -> Self {
-        self.sinks.push((sink.index, sink.name.clone()));
+        self.sinks.push((sink.address, sink.name.clone()));
         self
     }
 
@@ -331,11 +389,13 @@ where
         ProcessorNode {
             processor: (self.make)(),
             children: self.child.build(),
-            stores: self.stores.clone(),
+            reach: Reach {
+                stores: self.stores.clone(),
+                sinks: self.sinks.iter().map(|(address, _)| *address).collect(),
+            },
             punctuators: self.punctuators.clone(),
         }
     }
-    #[expect(private_interfaces, reason = "as in the trait")]
     fn describe(
         &self,
         parent: &str,
@@ -347,16 +407,17 @@ where
         let at = nodes.len();
         nodes.push(ProcessorInfo {
             name: self.name.clone(),
-            stores: self.stores.clone(),
+            stores: self.stores.iter().map(|(_, id)| *id).collect(),
+            handles: self.stores.clone(),
             parents: vec![parent.to_owned()],
             children: Vec::new(),
             punctuators: self.punctuators.clone(),
         });
         let mut below = Vec::new();
-        for (index, name) in &self.sinks {
-            below.push(name.clone());
-            if let Some(sink) = sinks.get_mut(*index) {
-                sink.parents.push(self.name.clone());
+        for (_, name) in &self.sinks {
+            connect(&mut below, name);
+            if let Some(sink) = sinks.iter_mut().find(|sink| &sink.name == name) {
+                connect(&mut sink.parents, &self.name);
             }
         }
         self.child.describe(&self.name, nodes, sinks, &mut below);

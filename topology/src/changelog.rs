@@ -33,8 +33,9 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// Says why state written under `written` cannot be used by a topology with this fingerprint, or `None` when it
-    /// can: same inputs and partitioner, and every written store still there. Added stores are accepted.
+    /// Says why state written under `written` cannot be used by a topology with this fingerprint, or `None`
+    /// when it can: same inputs and partitioner, and every written store still there. Added stores are
+    /// accepted.
     #[must_use]
     pub fn refuses(&self, written: &Self) -> Option<String> {
         if self.base != written.base {

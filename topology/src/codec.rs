@@ -1,7 +1,8 @@
-//! Codecs of store keys and store values.
+//! Codecs of store values.
 //!
-//! A store value begins with a version byte; an unknown version is refused, never wiped. The default codec is bincode in
-//! its fixed-width little-endian configuration; the [`Codec`] trait lets it be replaced. See `docs/formats.md`.
+//! A store value begins with a version byte; an unknown version is refused, never wiped. The default codec is
+//! bincode in its fixed-width little-endian configuration; the [`Codec`] trait lets it be replaced. See
+//! `docs/formats.md`.
 
 use std::marker::PhantomData;
 
@@ -15,7 +16,10 @@ pub const FIXED: Configuration<LittleEndian, Fixint> = bincode::config::legacy()
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
     /// The version byte is not one that this program knows: it was written by a newer one.
-    #[error("unknown version {found} of {codec} (known up to {known}): run the program that wrote it, or a newer one")]
+    #[error(
+        "unknown version {found} of {codec} (known up to {known}): \
+         run the program that wrote it, or a newer one"
+    )]
     UnknownVersion {
         /// Codec name.
         codec: &'static str,
@@ -50,6 +54,16 @@ pub trait Codec: Send + Sync + 'static {
 
     /// Appends the encoding of `value`, version byte first.
     fn encode(&self, value: &Self::Value, out: &mut Vec<u8>);
+
+    /// Appends the encoding of `value` like [`Codec::encode`], for codecs that can fail: what cannot be read
+    /// back must not reach the changelog. This is what stores call.
+    ///
+    /// # Errors
+    /// [`CodecError::Malformed`]; what was appended so far is not used.
+    fn try_encode(&self, value: &Self::Value, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        self.encode(value, out);
+        Ok(())
+    }
 
     /// Decodes a stored value.
     ///
@@ -137,6 +151,12 @@ impl<T: Versioned> Codec for BincodeCodec<T> {
         append(value, out);
     }
 
+    fn try_encode(&self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        out.push(T::VERSION);
+        bincode::encode_into_writer(value, Append(out), FIXED)
+            .map_err(|error| CodecError::malformed(T::NAME, format!("value to encode: {error}")))
+    }
+
     fn decode(&self, bytes: &[u8]) -> Result<T, CodecError> {
         match bytes.split_first() {
             None => Err(CodecError::malformed(T::NAME, "empty value")),
@@ -146,53 +166,18 @@ impl<T: Versioned> Codec for BincodeCodec<T> {
     }
 }
 
-/// Encodes and decodes the keys of a store. Byte order is the order of scans.
-pub trait KeyCodec: Send + Sync + 'static {
-    /// The decoded key; may borrow.
-    type Key<'k>;
-
-    /// Appends the encoding of `key`.
-    fn encode(&self, key: &Self::Key<'_>, out: &mut Vec<u8>);
-
-    /// Decodes a stored key.
-    ///
-    /// # Errors
-    /// [`CodecError::Malformed`].
-    fn decode<'k>(&self, bytes: &'k [u8]) -> Result<Self::Key<'k>, CodecError>;
+macro_rules! plain {
+    ($type:ty, $name:literal) => {
+        impl Versioned for $type {
+            const VERSION: u8 = 1;
+            const NAME: &'static str = $name;
+        }
+    };
 }
 
-/// A `u64` key, big-endian.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct U64Key;
-
-impl KeyCodec for U64Key {
-    type Key<'k> = u64;
-    fn encode(&self, key: &u64, out: &mut Vec<u8>) {
-        out.extend_from_slice(&key.to_be_bytes());
-    }
-    fn decode<'k>(&self, bytes: &'k [u8]) -> Result<u64, CodecError> {
-        bytes.try_into().map(u64::from_be_bytes).map_err(|_| CodecError::malformed("u64 key", "not 8 bytes"))
-    }
-}
-
-/// A pair of `u64`, both big-endian; a scan by the first is a prefix scan.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct U64PairKey;
-
-impl KeyCodec for U64PairKey {
-    type Key<'k> = (u64, u64);
-    fn encode(&self, key: &(u64, u64), out: &mut Vec<u8>) {
-        out.extend_from_slice(&key.0.to_be_bytes());
-        out.extend_from_slice(&key.1.to_be_bytes());
-    }
-    fn decode<'k>(&self, bytes: &'k [u8]) -> Result<(u64, u64), CodecError> {
-        let (first, second) =
-            bytes.split_first_chunk::<8>().ok_or_else(|| CodecError::malformed("u64 pair key", "under 8 bytes"))?;
-        let second: [u8; 8] =
-            second.try_into().map_err(|_| CodecError::malformed("u64 pair key", "not 16 bytes"))?;
-        Ok((u64::from_be_bytes(*first), u64::from_be_bytes(second)))
-    }
-}
+plain!(u64, "u64");
+plain!(i64, "i64");
+plain!(String, "string");
 
 #[cfg(test)]
 mod tests {
@@ -246,7 +231,10 @@ mod tests {
         assert!(matches!(codec.decode(&[]), Err(CodecError::Malformed { .. })));
         old[0] = 1;
         old.push(0);
-        assert!(matches!(codec.decode(&old), Err(CodecError::Malformed { .. })), "trailing bytes are refused");
+        assert!(
+            matches!(codec.decode(&old), Err(CodecError::Malformed { .. })),
+            "trailing bytes are refused"
+        );
     }
 
     #[test]
@@ -258,15 +246,18 @@ mod tests {
     }
 
     #[test]
-    fn pair_keys_sort_by_first_then_second() {
-        let encode = |key| {
-            let mut out = Vec::new();
-            U64PairKey.encode(&key, &mut out);
-            out
-        };
-        assert!(encode((1, u64::MAX)) < encode((2, 0)));
-        assert!(encode((256, 1)) > encode((255, 2)));
-        assert_eq!(U64PairKey.decode(&encode((3, 4))), Ok((3, 4)));
-        assert!(U64PairKey.decode(&[0; 15]).is_err());
+    fn plain_values_have_a_version_too() {
+        let mut out = Vec::new();
+        BincodeCodec::<i64>::new().encode(&-2, &mut out);
+        assert_eq!(out, [1, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+        assert_eq!(BincodeCodec::<i64>::new().decode(&out), Ok(-2));
+        out[0] = 2;
+        assert!(matches!(
+            BincodeCodec::<u64>::new().decode(&out),
+            Err(CodecError::UnknownVersion { found: 2, .. })
+        ));
+        out.clear();
+        BincodeCodec::<String>::new().encode(&"ab".to_owned(), &mut out);
+        assert_eq!(out, [1, 2, 0, 0, 0, 0, 0, 0, 0, b'a', b'b']);
     }
 }

@@ -1,7 +1,7 @@
 //! What a processor can do besides looking at its record.
 
 use crate::builder::SinkRef;
-use crate::error::StoreError;
+use crate::error::{ProcessError, SerializeError, StoreError};
 use crate::serdes::Serializer;
 use crate::store::StoreSet;
 use crate::task::{Counters, Outputs};
@@ -24,7 +24,31 @@ pub(crate) struct Shared<'a> {
     pub(crate) outputs: &'a mut Outputs,
     pub(crate) counters: &'a mut Counters,
     pub(crate) output_index: u32,
+    /// What a processor did that must not become visible, though it did not say so itself.
+    pub(crate) fault: Option<ProcessError>,
 }
+
+impl<'a> Shared<'a> {
+    /// Returns what the nodes share for one record or punctuation.
+    pub(crate) fn new(
+        stores: &'a mut StoreSet,
+        outputs: &'a mut Outputs,
+        counters: &'a mut Counters,
+    ) -> Self {
+        Self { stores, outputs, counters, output_index: 0, fault: None }
+    }
+}
+
+/// The stores and sinks that a processor is connected to: (sub-topology, store id) and (sub-topology, sink
+/// index).
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reach {
+    pub(crate) stores: Vec<(u32, u16)>,
+    pub(crate) sinks: Vec<(u32, usize)>,
+}
+
+/// What a source is connected to.
+static NOTHING: Reach = Reach { stores: Vec::new(), sinks: Vec::new() };
 
 /// The circumstances of the record in hand.
 #[derive(Clone, Copy)]
@@ -39,7 +63,7 @@ pub(crate) struct Facts<'a> {
 /// Gives a processor its stores, sinks and circumstances while it handles one record or punctuation.
 pub struct Context<'a> {
     shared: &'a mut dyn SharedAccess,
-    stores: &'a [u16],
+    reach: &'a Reach,
     facts: Facts<'a>,
 }
 
@@ -49,6 +73,7 @@ pub(crate) trait SharedAccess {
     fn emit(&mut self, sink: usize, timestamp_ms: i64, write: &mut dyn FnMut(Part, &mut Vec<u8>));
     fn count(&mut self, name: &'static str, n: u64);
     fn next_index(&mut self) -> u32;
+    fn fail(&mut self, fault: ProcessError);
 }
 
 /// Which part of an output is to be appended.
@@ -73,49 +98,77 @@ impl SharedAccess for Shared<'_> {
         self.output_index += 1;
         index
     }
+    fn fail(&mut self, fault: ProcessError) {
+        self.fault.get_or_insert(fault);
+    }
 }
 
 impl<'a> Context<'a> {
     pub(crate) fn new(shared: &'a mut dyn SharedAccess, facts: Facts<'a>) -> Self {
-        Self { shared, stores: &[], facts }
+        Self { shared, reach: &NOTHING, facts }
     }
 
-    /// Returns a context for a node that may use `stores`.
-    pub(crate) fn within<'b>(&'b mut self, stores: &'b [u16]) -> Context<'b> {
-        Context { shared: &mut *self.shared, stores, facts: self.facts }
+    /// Returns a context for a node that may use `reach`.
+    pub(crate) fn within<'b>(&'b mut self, reach: &'b Reach) -> Context<'b> {
+        Context { shared: &mut *self.shared, reach, facts: self.facts }
     }
 
-    pub(crate) fn stores(&mut self, store: u16) -> Result<&mut StoreSet, StoreError> {
-        if self.stores.contains(&store) { Ok(self.shared.stores()) } else { Err(StoreError::NotConnected { store }) }
+    pub(crate) fn stores(&mut self, store: (u32, u16)) -> Result<&mut StoreSet, StoreError> {
+        if store.0 == self.facts.task.subtopology && self.reach.stores.contains(&store) {
+            Ok(self.shared.stores())
+        } else {
+            Err(StoreError::NotConnected { store: store.1 })
+        }
     }
 
     pub(crate) fn emit(
         &mut self,
         sink: usize,
         timestamp_ms: i64,
-        key: impl Fn(&mut Vec<u8>),
-        value: impl Fn(&mut Vec<u8>),
-    ) {
-        self.shared.emit(sink, timestamp_ms, &mut |part, out| match part {
-            Part::Key => key(out),
-            Part::Value => value(out),
+        key: impl Fn(&mut Vec<u8>) -> Result<(), SerializeError>,
+        value: impl Fn(&mut Vec<u8>) -> Result<(), SerializeError>,
+    ) -> Result<(), SerializeError> {
+        let mut result = Ok(());
+        self.shared.emit(sink, timestamp_ms, &mut |part, out| {
+            let written = match part {
+                Part::Key => key(out),
+                Part::Value => value(out),
+            };
+            if written.is_err() {
+                result = written;
+            }
         });
+        result
     }
 
     /// Sends a record to a sink with the current record's timestamp. Its partition is murmur2 of the key; a
     /// `traceparent` header travels along. It becomes visible with the transaction, or not at all.
+    ///
+    /// A sink that the processor does not name with [`crate::ProcessorSpec::sends_to`], or a value that
+    /// cannot be serialized, stops the task: the record is undone.
     pub fn send<KS, VS, K: ?Sized, V: ?Sized>(&mut self, sink: &SinkRef<KS, VS>, key: &K, value: &V)
     where
         KS: Serializer<K>,
         VS: Serializer<V>,
     {
+        let address = sink.address();
+        if address.0 != self.facts.task.subtopology || !self.reach.sinks.contains(&address) {
+            let message =
+                format!("sink `{}` is not connected to this processor: name it by `sends_to`", sink.name());
+            self.shared.fail(ProcessError::Stop { message });
+            return;
+        }
         let timestamp_ms = self.timestamp_ms();
-        self.emit(
-            sink.index(),
+        let emitted = self.emit(
+            address.1,
             timestamp_ms,
-            |out| sink.key_serde().serialize(key, out),
-            |out| sink.value_serde().serialize(value, out),
+            |out| sink.key_serde().try_serialize(key, out),
+            |out| sink.value_serde().try_serialize(value, out),
         );
+        if let Err(error) = emitted {
+            let message = format!("sink `{}`: output {error}", sink.name());
+            self.shared.fail(ProcessError::Stop { message });
+        }
     }
 
     /// Returns the task.
@@ -136,7 +189,8 @@ impl<'a> Context<'a> {
         self.facts.input_partitions
     }
 
-    /// Returns the greatest record timestamp seen by the task, this record included, ms since the epoch; -1 = none.
+    /// Returns the greatest record timestamp seen by the task, this record included, ms since the epoch; -1 =
+    /// none.
     #[must_use]
     pub fn stream_time_ms(&self) -> i64 {
         self.facts.stream_time_ms
@@ -148,13 +202,14 @@ impl<'a> Context<'a> {
         self.facts.timestamp_ms
     }
 
-    /// Returns 0, 1, 2, ... for the outputs of the current record or punctuation: part of an output's identity.
+    /// Returns 0, 1, 2, ... for the outputs of the current record or punctuation: part of an output's
+    /// identity.
     pub fn next_output_index(&mut self) -> u32 {
         self.shared.next_index()
     }
 
-    /// Counts `n` of something, by a name from a closed list. Counted when the transaction is applied, so that a redo
-    /// does not count twice.
+    /// Counts `n` of something, by a name from a closed list. Counted when the transaction is applied, so
+    /// that a redo does not count twice.
     pub fn count(&mut self, name: &'static str, n: u64) {
         self.shared.count(name, n);
     }

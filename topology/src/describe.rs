@@ -23,6 +23,9 @@ fn list(names: &[String]) -> String {
 impl fmt::Display for Describe<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Topologies:")?;
+        // The space is Kafka Streams' own: it ends the heading, so that only the first sub-topology has
+        // three.
+        write!(f, " ")?;
         for sub in self.0.sub_topologies() {
             sub_topology(sub, f)?;
         }
@@ -31,13 +34,14 @@ impl fmt::Display for Describe<'_> {
 }
 
 fn sub_topology(sub: &SubTopology, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    writeln!(f, "   Sub-topology: {}", sub.number())?;
+    writeln!(f, "  Sub-topology: {}", sub.number())?;
     for source in sub.sources() {
         writeln!(f, "    Source: {} (topics: [{}])", source.name, source.topics.join(", "))?;
         writeln!(f, "      --> {}", list(&source.children))?;
     }
     for node in &sub.processors {
-        let stores = node.stores.iter().filter_map(|id| sub.stores().iter().find(|store| store.spec.id == *id));
+        let stores =
+            node.stores.iter().filter_map(|id| sub.stores().iter().find(|store| store.spec.id == *id));
         let stores: Vec<_> = stores.map(|store| store.spec.name.clone()).collect();
         writeln!(f, "    Processor: {} (stores: [{}])", node.name, stores.join(", "))?;
         writeln!(f, "      --> {}", list(&node.children))?;

@@ -48,8 +48,9 @@ struct Slot {
     changelog: Vec<ChangelogRecord>,
 }
 
-/// Runs a topology on records piped in, with clocks of its own. Every input topic has `partitions` partitions, and so has
-/// every sink. Each piped record is a transaction of its own unless [`TestDriver::begin`] was called.
+/// Runs a topology on records piped in, with clocks of its own. Every input topic has `partitions`
+/// partitions, and so has every sink. Each piped record is a transaction of its own unless
+/// [`TestDriver::begin`] was called.
 pub struct TestDriver {
     topology: Topology,
     partitions: u32,
@@ -94,7 +95,8 @@ impl TestDriver {
                         state.apply(key, value.as_deref());
                     }
                 }
-                let restored = marker.map_or_else(|| fresh(sub.inputs().map(|(_, topic)| topic)), Restored::from);
+                let restored =
+                    marker.map_or_else(|| fresh(sub.inputs().map(|(_, topic)| topic)), Restored::from);
                 let options = TaskOptions {
                     app: self.topology.app().to_owned(),
                     input_partitions: self.partitions,
@@ -120,24 +122,37 @@ impl TestDriver {
     /// [`DriverError`] when no source reads the topic or processing stops.
     pub fn pipe(&mut self, topic: &str, mut record: OwnedRecord) -> Result<i64, DriverError> {
         let partition = partition_for(record.key.as_deref().unwrap_or_default(), self.partitions);
+        if !self.is_input(topic) {
+            return Err(DriverError::UnknownTopic(topic.to_owned()));
+        }
         let next = self.offsets.entry((topic.to_owned(), partition)).or_insert(0);
         record.offset = *next;
         *next += 1;
         let offset = record.offset;
-        let slot = self.tasks.iter_mut().find_map(|(id, slot)| {
-            let index = slot.task.input_topics().position(|known| known == topic)?;
-            (id.partition == partition).then_some((index, slot))
-        });
-        let (index, slot) = slot.ok_or_else(|| DriverError::UnknownTopic(topic.to_owned()))?;
-        slot.task.push(index, record);
-        slot.task.process(self.now, usize::MAX)?;
-        slot.task.reached_end(index, offset + 1);
-        slot.task.process(self.now, usize::MAX)?;
-        slot.task.punctuate(self.now)?;
+        self.deliver(topic, partition, record)?;
         if !self.manual {
             self.commit()?;
         }
         Ok(offset)
+    }
+
+    fn is_input(&self, topic: &str) -> bool {
+        self.topology.sub_topologies().iter().any(|sub| sub.inputs().any(|(_, input)| input == topic))
+    }
+
+    /// Hands a record to the task that reads its topic, if there is one, and processes it.
+    fn deliver(&mut self, topic: &str, partition: u32, record: OwnedRecord) -> Result<(), DriverError> {
+        let slot = self.tasks.iter_mut().find_map(|(id, slot)| {
+            let index = slot.task.input_topics().position(|known| known == topic)?;
+            (id.partition == partition).then_some((index, slot))
+        });
+        let Some((index, slot)) = slot else { return Ok(()) };
+        let end = record.offset + 1;
+        slot.task.push(index, record);
+        slot.task.reached_end(index, end);
+        slot.task.process(self.now, usize::MAX)?;
+        slot.task.punctuate(self.now)?;
+        Ok(())
     }
 
     /// Advances both clocks and calls the wall-clock punctuators that are due.
@@ -153,18 +168,35 @@ impl TestDriver {
         if self.manual { Ok(()) } else { self.commit().map(|_| ()) }
     }
 
-    /// Opens a transaction that lasts until [`TestDriver::commit`], [`TestDriver::abort`] or [`TestDriver::crash`].
+    /// Opens a transaction that lasts until [`TestDriver::commit`], [`TestDriver::abort`] or
+    /// [`TestDriver::crash`].
     pub fn begin(&mut self) {
         self.manual = true;
     }
 
-    /// Commits and applies; returns what was applied, over all tasks.
+    /// Commits and applies; returns what was applied, over all tasks. Outputs on a topic that a source of the
+    /// topology reads are its input from then on, in transactions of their own.
     ///
     /// # Errors
-    /// [`DriverError::Task`] when a task cannot apply.
+    /// [`DriverError::Task`] when a task cannot apply, or cannot process what another one wrote.
     pub fn commit(&mut self) -> Result<Vec<Applied>, DriverError> {
         self.manual = false;
         let mut applied = Vec::new();
+        let mut from = self.outputs.len();
+        loop {
+            self.commit_dirty(&mut applied)?;
+            let written: Vec<_> = self.outputs.iter().skip(from).cloned().collect();
+            from = self.outputs.len();
+            if written.is_empty() {
+                return Ok(applied);
+            }
+            for OutputRecord { topic, partition, record } in written {
+                self.deliver(&topic, partition, record)?;
+            }
+        }
+    }
+
+    fn commit_dirty(&mut self, applied: &mut Vec<Applied>) -> Result<(), DriverError> {
         for slot in self.tasks.values_mut().filter(|slot| slot.task.is_dirty()) {
             let sealed = slot.task.seal();
             for (topic, partition, run) in sealed.outputs() {
@@ -189,7 +221,7 @@ impl TestDriver {
             slot.changelog.push((CHANGELOG_MARKER_KEY.to_vec(), Some(sealed.marker_bytes().to_vec())));
             applied.push(slot.task.apply()?);
         }
-        Ok(applied)
+        Ok(())
     }
 
     /// Aborts the open transaction; the records are processed again at once, from memory.
@@ -200,12 +232,14 @@ impl TestDriver {
         for slot in self.tasks.values_mut() {
             slot.task.rollback();
             slot.task.process(self.now, usize::MAX)?;
+            slot.task.punctuate(self.now)?;
         }
         Ok(())
     }
 
-    /// Forgets all state and starts again from the changelogs, as after a crash; input piped in but not committed is
-    /// lost to the driver and must be piped again. Returns the next offset of every input topic-partition.
+    /// Forgets all state and starts again from the changelogs, as after a crash; input piped in but not
+    /// committed is lost to the driver and must be piped again. Returns the next offset of every input
+    /// topic-partition.
     ///
     /// # Errors
     /// [`DriverError`] when a changelog cannot be read.
@@ -248,7 +282,8 @@ impl TestDriver {
 
 /// The start of a task that never ran.
 fn fresh<'a>(topics: impl Iterator<Item = &'a str>) -> Restored {
-    let inputs = topics.map(|topic| InputOffset { topic: topic.to_owned(), topic_id: [0; 16], next_offset: 0 });
+    let inputs =
+        topics.map(|topic| InputOffset { topic: topic.to_owned(), topic_id: [0; 16], next_offset: 0 });
     Restored {
         inputs: inputs.collect(),
         sequence: 0,

@@ -22,6 +22,21 @@ impl DecodeError {
     }
 }
 
+/// Says why a value cannot be serialized. The task stops: an output that is wrong must not become visible.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot be serialized: {message}")]
+pub struct SerializeError {
+    /// What the serializer found.
+    pub message: String,
+}
+
+impl SerializeError {
+    /// Returns an error with a text.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+}
+
 /// Says what becomes of a record that a processor could not process.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProcessError {
@@ -131,21 +146,26 @@ pub enum TaskError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TopologyError {
     /// A name is empty or has characters that topic names cannot have.
-    #[error("{kind} name `{name}` is not allowed: use 1 to 100 of [a-zA-Z0-9._-]")]
+    #[error("{kind} name `{name}` is not allowed: use 1 to {max} of [a-zA-Z0-9._-], not `.` or `..`")]
     Name {
         /// What is named.
         kind: &'static str,
         /// The name.
         name: String,
+        /// Longest name allowed, characters.
+        max: usize,
     },
-    /// Two nodes of one topology have the same name.
-    #[error("the name `{name}` is used by two nodes; names are unique within a topology")]
+    /// Two nodes, or two stores, of one topology have the same name.
+    #[error("the name `{name}` is used twice; names are unique within a topology")]
     DuplicateName {
         /// The name.
         name: String,
     },
     /// A store id is 0 (the marker's) or used twice.
-    #[error("store `{name}` has id {id}, which is {why}; ids are at least 1, unique in a sub-topology and never reused")]
+    #[error(
+        "store `{name}` has id {id}, which is {why}; \
+         ids are at least 1, unique in a sub-topology and never reused"
+    )]
     StoreId {
         /// The store.
         name: String,
@@ -155,15 +175,15 @@ pub enum TopologyError {
         why: String,
     },
     /// A node refers to a store or sink of another sub-topology.
-    #[error("processor `{node}` uses {kind} `{name}`, which is not part of its sub-topology `{subtopology}`")]
+    #[error("node `{node}` uses {kind} `{name}`, which is not part of its sub-topology `{subtopology}`")]
     Foreign {
-        /// The processor.
+        /// The source or processor.
         node: String,
         /// `store` or `sink`.
         kind: &'static str,
-        /// The store or sink.
+        /// The sink, or the store's id.
         name: String,
-        /// Sub-topology of the processor.
+        /// Sub-topology of the node.
         subtopology: String,
     },
     /// A source has no topic, or a topic is read by two sources of the same topology.
@@ -181,6 +201,14 @@ pub enum TopologyError {
         kind: &'static str,
         /// The store or sink.
         name: String,
+    },
+    /// A store's tally names more sums than it can keep, or the store is not of this sub-topology.
+    #[error("store `{store}`: {why}")]
+    Tally {
+        /// The store, or its id when it is of another sub-topology.
+        store: String,
+        /// What is wrong.
+        why: String,
     },
     /// A punctuator id is used twice, or its interval is zero.
     #[error("processor `{node}`, punctuator {id}: {why}")]

@@ -29,12 +29,19 @@ pub struct SourceInfo {
 
 /// A processor of the graph.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ProcessorInfo {
-    pub(crate) name: String,
-    pub(crate) stores: Vec<u16>,
-    pub(crate) parents: Vec<String>,
-    pub(crate) children: Vec<String>,
-    pub(crate) punctuators: Vec<PunctuatorSpec>,
+pub struct ProcessorInfo {
+    /// Name, unique in the topology.
+    pub name: String,
+    /// Ids of the stores it is connected to.
+    pub stores: Vec<u16>,
+    /// Names of the nodes that feed it.
+    pub parents: Vec<String>,
+    /// Names of the nodes that it feeds or sends to.
+    pub children: Vec<String>,
+    /// Its punctuators.
+    pub punctuators: Vec<PunctuatorSpec>,
+    /// The stores as their handles say: number of the sub-topology, and id.
+    pub(crate) handles: Vec<(u32, u16)>,
 }
 
 /// A sink and its topic.
@@ -70,7 +77,10 @@ pub struct SubTopology {
 
 impl fmt::Debug for SubTopology {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SubTopology").field("number", &self.number).field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("SubTopology")
+            .field("number", &self.number)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,6 +101,12 @@ impl SubTopology {
     #[must_use]
     pub fn sources(&self) -> &[SourceInfo] {
         &self.sources
+    }
+
+    /// Returns its processors.
+    #[must_use]
+    pub fn processors(&self) -> &[ProcessorInfo] {
+        &self.processors
     }
 
     /// Returns its sinks; the dead-letter sink is the last one.

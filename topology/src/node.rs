@@ -1,6 +1,7 @@
-//! The executable node graph of a task: typed children chained by generics, one virtual call per record at the source.
+//! The executable node graph of a task: typed children chained by generics, one virtual call per record at
+//! the source.
 
-use crate::context::Context;
+use crate::context::{Context, Reach};
 use crate::error::{DecodeError, ProcessError};
 use crate::processor::{Data, Processor, Punctuation, PunctuatorSpec};
 use crate::record::{Headers, RawRecord, Record};
@@ -56,11 +57,11 @@ impl<K: Data, V: Data, A: Child<K, V>, B: Child<K, V>> Child<K, V> for (A, B) {
     }
 }
 
-/// A processor with its children and the stores that it may use.
+/// A processor with its children and what it may use.
 pub struct ProcessorNode<P, C> {
     pub(crate) processor: P,
     pub(crate) children: C,
-    pub(crate) stores: Vec<u16>,
+    pub(crate) reach: Reach,
     pub(crate) punctuators: Vec<PunctuatorSpec>,
 }
 
@@ -70,13 +71,13 @@ impl<P: Processor, C: Child<P::KeyOut, P::ValueOut>> Child<P::KeyIn, P::ValueIn>
         record: &Record<'a, <P::KeyIn as Data>::Of<'a>, <P::ValueIn as Data>::Of<'a>>,
         ctx: &mut Context<'_>,
     ) -> Result<(), ProcessError> {
-        let mut inner = ctx.within(&self.stores);
+        let mut inner = ctx.within(&self.reach);
         self.processor.process(record, &mut inner, &mut self.children)
     }
 
     fn punctuate(&mut self, punctuation: Punctuation, ctx: &mut Context<'_>) -> Result<bool, ProcessError> {
         if self.punctuators.iter().any(|own| own.id == punctuation.id) {
-            let mut inner = ctx.within(&self.stores);
+            let mut inner = ctx.within(&self.reach);
             self.processor.punctuate(punctuation, &mut inner, &mut self.children)?;
             return Ok(true);
         }
@@ -86,6 +87,7 @@ impl<P: Processor, C: Child<P::KeyOut, P::ValueOut>> Child<P::KeyIn, P::ValueIn>
 
 /// A sink as a child: serializes what is forwarded to it.
 pub struct SinkNode<KS, VS, K, V> {
+    pub(crate) name: String,
     pub(crate) sink: usize,
     pub(crate) key: KS,
     pub(crate) value: VS,
@@ -104,13 +106,14 @@ where
         record: &Record<'a, K::Of<'a>, V::Of<'a>>,
         ctx: &mut Context<'_>,
     ) -> Result<(), ProcessError> {
-        ctx.emit(
+        let emitted = ctx.emit(
             self.sink,
             record.timestamp_ms,
-            |out| self.key.serialize(&record.key, out),
-            |out| self.value.serialize(&record.value, out),
+            |out| self.key.try_serialize(&record.key, out),
+            |out| self.value.try_serialize(&record.value, out),
         );
-        Ok(())
+        emitted
+            .map_err(|error| ProcessError::Stop { message: format!("sink `{}`: output {error}", self.name) })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The default partitioner of Kafka's Java client: murmur2 of the key.
 
-/// Returns Kafka's 32-bit murmur2 hash of `data`, as `org.apache.kafka.common.utils.Utils.murmur2` computes it.
+/// Returns Kafka's 32-bit murmur2 hash of `data`, as `org.apache.kafka.common.utils.Utils.murmur2` computes
+/// it.
 #[must_use]
 pub fn murmur2(data: &[u8]) -> u32 {
     const SEED: u32 = 0x9747_b28c;
@@ -29,7 +30,8 @@ pub fn murmur2(data: &[u8]) -> u32 {
     h ^ (h >> 15)
 }
 
-/// Returns the partition of `key` among `partitions` (at least 1), as the Java client's default partitioner chooses it.
+/// Returns the partition of `key` among `partitions` (at least 1), as the Java client's default partitioner
+/// chooses it.
 #[must_use]
 pub fn partition_for(key: &[u8], partitions: u32) -> u32 {
     (murmur2(key) & 0x7fff_ffff) % partitions.max(1)

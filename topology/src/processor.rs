@@ -46,14 +46,15 @@ pub struct PunctuatorSpec {
 pub struct Punctuation {
     /// Id of the punctuator.
     pub id: u16,
-    /// The time it was scheduled for, ms since the epoch. Depends on no clock, so that a replay gives identical bytes.
+    /// The time it was scheduled for, ms since the epoch. Depends on no clock, so that a replay gives
+    /// identical bytes.
     pub scheduled_ms: i64,
 }
 
 /// Processes the records of one sub-topology node.
 ///
-/// One instance exists per task. State that must survive lives in stores: fields of the processor are scratch space and
-/// are not undone when a transaction aborts.
+/// One instance exists per task. State that must survive lives in stores: fields of the processor are scratch
+/// space and are not undone when a transaction aborts.
 ///
 /// ```
 /// use millpond_topology::{Child, Context, Decoded, NoData, ProcessError, Processor, Record, Str};

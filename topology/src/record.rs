@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A fetched record, whoever owns its bytes. The runtime implements it over the client's fetch buffer, so that nothing
-/// is copied between fetch and processor.
+/// A fetched record, whoever owns its bytes. The runtime implements it over the client's fetch buffer, so
+/// that nothing is copied between fetch and processor.
 pub trait RawRecord {
     /// Returns the offset in its partition.
     fn offset(&self) -> i64;
@@ -49,7 +49,9 @@ impl<'a> Headers<'a> {
 
 impl fmt::Debug for Headers<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter().map(|(name, _)| String::from_utf8_lossy(name).into_owned())).finish()
+        f.debug_list()
+            .entries(self.iter().map(|(name, _)| String::from_utf8_lossy(name).into_owned()))
+            .finish()
     }
 }
 

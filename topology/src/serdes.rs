@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::DecodeError;
+use crate::error::{DecodeError, SerializeError};
 use crate::processor::Data;
 
 /// Decodes bytes into a value that may borrow from them.
@@ -31,6 +31,16 @@ pub trait Deserializer: Send + Sync + 'static {
 pub trait Serializer<T: ?Sized>: Send + Sync + 'static {
     /// Appends `value` to `out`.
     fn serialize(&self, value: &T, out: &mut Vec<u8>);
+
+    /// Appends `value` to `out` like [`Serializer::serialize`], for serializers that can fail. This is what
+    /// sinks call.
+    ///
+    /// # Errors
+    /// [`SerializeError`]: the task stops, nothing of the record becomes visible.
+    fn try_serialize(&self, value: &T, out: &mut Vec<u8>) -> Result<(), SerializeError> {
+        self.serialize(value, out);
+        Ok(())
+    }
 }
 
 /// The data that a deserializer yields, as a type constructor for processors.
@@ -51,9 +61,9 @@ impl Deserializer for Bytes {
     }
 }
 
-impl Serializer<[u8]> for Bytes {
-    fn serialize(&self, value: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(value);
+impl<T: AsRef<[u8]> + ?Sized> Serializer<T> for Bytes {
+    fn serialize(&self, value: &T, out: &mut Vec<u8>) {
+        out.extend_from_slice(value.as_ref());
     }
 }
 
@@ -68,9 +78,9 @@ impl Deserializer for Str {
     }
 }
 
-impl Serializer<str> for Str {
-    fn serialize(&self, value: &str, out: &mut Vec<u8>) {
-        out.extend_from_slice(value.as_bytes());
+impl<T: AsRef<str> + ?Sized> Serializer<T> for Str {
+    fn serialize(&self, value: &T, out: &mut Vec<u8>) {
+        out.extend_from_slice(value.as_ref().as_bytes());
     }
 }
 
@@ -82,9 +92,12 @@ macro_rules! big_endian {
 
         impl Deserializer for $name {
             type Out<'a> = $int;
-            fn deserialize<'a>(&self, bytes: &'a [u8]) -> Result<$int, DecodeError> {
+            fn deserialize(&self, bytes: &[u8]) -> Result<$int, DecodeError> {
                 bytes.try_into().map(<$int>::from_be_bytes).map_err(|_| {
-                    DecodeError::new("BAD_LENGTH", format!("{} bytes instead of {}", bytes.len(), size_of::<$int>()))
+                    DecodeError::new(
+                        "BAD_LENGTH",
+                        format!("{} bytes instead of {}", bytes.len(), size_of::<$int>()),
+                    )
                 })
             }
         }
@@ -111,6 +124,20 @@ impl<T> Json<T> {
     }
 }
 
+impl<T> Clone for Json<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Json<T> {}
+
+impl<T> std::fmt::Debug for Json<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Json")
+    }
+}
+
 impl<T> Default for Json<T> {
     fn default() -> Self {
         Self::new()
@@ -119,18 +146,22 @@ impl<T> Default for Json<T> {
 
 impl<T: for<'de> Deserialize<'de> + 'static> Deserializer for Json<T> {
     type Out<'a> = T;
-    fn deserialize<'a>(&self, bytes: &'a [u8]) -> Result<T, DecodeError> {
+    fn deserialize(&self, bytes: &[u8]) -> Result<T, DecodeError> {
         serde_json::from_slice(bytes).map_err(|error| DecodeError::new("NOT_JSON", error.to_string()))
     }
 }
 
 impl<T: 'static, S: Serialize + ?Sized> Serializer<S> for Json<T> {
     fn serialize(&self, value: &S, out: &mut Vec<u8>) {
-        // Writing to memory cannot fail; a map with non-text keys is a programmer's error and yields nothing.
         let start = out.len();
-        if serde_json::to_writer(&mut *out, value).is_err() {
+        if self.try_serialize(value, out).is_err() {
             out.truncate(start);
         }
+    }
+
+    /// Fails on what JSON cannot hold, for example a map whose keys are not text.
+    fn try_serialize(&self, value: &S, out: &mut Vec<u8>) -> Result<(), SerializeError> {
+        serde_json::to_writer(out, value).map_err(|error| SerializeError::new(error.to_string()))
     }
 }
 

@@ -38,7 +38,11 @@ impl FromStr for TaskId {
         let wrong = || ParseTaskIdError(text.to_owned());
         let (subtopology, partition) = text.split_once('_').ok_or_else(wrong)?;
         let number = |part: &str| {
-            if part.bytes().all(|b| b.is_ascii_digit()) { part.parse().map_err(|_| wrong()) } else { Err(wrong()) }
+            if part.bytes().all(|b| b.is_ascii_digit()) {
+                part.parse().map_err(|_| wrong())
+            } else {
+                Err(wrong())
+            }
         };
         Ok(Self { subtopology: number(subtopology)?, partition: number(partition)? })
     }

@@ -1,10 +1,10 @@
 //! Committed state in memory, for the test driver and the simulator.
 
 use std::collections::BTreeMap;
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::reader::StateReader;
+use super::reader::{StateReader, Visit};
 use crate::error::StoreError;
 
 /// A sorted map behind the store contract. Clones share the same content, so that a test can look inside.
@@ -42,12 +42,7 @@ impl StateReader for MemoryState {
         Ok(self.map().get(key).map(|value| out.extend_from_slice(value)).is_some())
     }
 
-    fn scan(
-        &self,
-        from: &[u8],
-        to: Option<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, from: &[u8], to: Option<&[u8]>, visit: Visit<'_>) -> Result<(), StoreError> {
         if to.is_some_and(|to| to <= from) {
             return Ok(());
         }

@@ -9,7 +9,7 @@ mod typed;
 
 pub use memory::MemoryState;
 pub use overlay::Overlay;
-pub use reader::{StateReader, scan_bounds};
+pub use reader::{StateReader, Visit, scan_bounds};
 pub(crate) use set::StoreSet;
 pub use spec::{StoreSpec, TALLY_SUMS, Tally};
 pub use typed::KeyValueStore;

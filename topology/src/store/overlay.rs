@@ -55,8 +55,9 @@ struct Undo {
     tally: Option<TallyChange>,
 }
 
-/// A hash map from changelog keys to after-images that keeps all bytes in one arena, so that the hot path allocates
-/// nothing once it is warm. Values are appended, never overwritten, so that a rejected record's writes can be undone.
+/// A hash map from changelog keys to after-images that keeps all bytes in one arena, so that the hot path
+/// allocates nothing once it is warm. Values are appended, never overwritten, so that a rejected record's
+/// writes can be undone.
 #[derive(Debug, Default)]
 pub struct Overlay {
     table: HashTable<usize>,
@@ -248,14 +249,17 @@ mod tests {
         assert_eq!(overlay.written(), 0);
     }
 
+    fn writes() -> impl Strategy<Value = Vec<(u8, Option<u8>)>> {
+        prop::collection::vec((0u8..12, prop::option::of(any::<u8>())), 0..4)
+    }
+
     type Model = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
     proptest! {
         /// Any sequence of records, each a few writes, some undone, against a map.
         #[test]
         fn behaves_like_a_map_with_undo(
-            records in prop::collection::vec(
-                (prop::collection::vec((0u8..12, prop::option::of(any::<u8>())), 0..4), any::<bool>()), 0..60),
+            records in prop::collection::vec((writes(), any::<bool>()), 0..60),
             reads in prop::collection::vec(0u8..12, 0..60)
         ) {
             let mut overlay = Overlay::new();

@@ -4,7 +4,11 @@ use std::ops::ControlFlow;
 
 use crate::error::StoreError;
 
-/// Reads the committed state of a task. Keys are changelog keys: `u16` big-endian store id, then the store key.
+/// Called with key and value of each row of a scan; breaks to end it.
+pub type Visit<'v> = &'v mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
+
+/// Reads the committed state of a task. Keys are changelog keys: `u16` big-endian store id, then the store
+/// key.
 pub trait StateReader: Send {
     /// Appends the value of `key` to `out` and returns `true`, or leaves `out` alone and returns `false`.
     ///
@@ -12,19 +16,16 @@ pub trait StateReader: Send {
     /// [`StoreError::Storage`] when the storage fails.
     fn get(&self, key: &[u8], out: &mut Vec<u8>) -> Result<bool, StoreError>;
 
-    /// Visits keys from `from` (inclusive) to `to` (exclusive; `None` = to the end) in byte order until `visit` breaks.
+    /// Visits keys from `from` (inclusive) to `to` (exclusive; `None` = to the end) in byte order until
+    /// `visit` breaks.
     ///
     /// # Errors
     /// [`StoreError::Storage`] when the storage fails.
-    fn scan(
-        &self,
-        from: &[u8],
-        to: Option<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError>;
+    fn scan(&self, from: &[u8], to: Option<&[u8]>, visit: Visit<'_>) -> Result<(), StoreError>;
 }
 
-/// Returns the exclusive upper bound of all keys that begin with `prefix`, or `None` when there is none (all 0xFF).
+/// Returns the exclusive upper bound of all keys that begin with `prefix`, or `None` when there is none (all
+/// 0xFF).
 #[must_use]
 pub fn scan_bounds(prefix: &[u8]) -> Option<Vec<u8>> {
     let keep = prefix.iter().rposition(|byte| *byte != 0xff)?;

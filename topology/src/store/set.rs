@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 
 use super::overlay::{Found, Overlay, TallyChange};
-use super::reader::StateReader;
-use super::spec::StoreSpec;
+use super::reader::{StateReader, Visit, scan_bounds};
+use super::spec::{StoreSpec, Tally};
 use crate::changelog::{StoreTally, changelog_key, split_changelog_key};
 use crate::error::StoreError;
+use crate::task::Restored;
 
 /// All stores of a task, with the buffers that make access free of allocation.
 pub(crate) struct StoreSet {
@@ -21,20 +22,27 @@ pub(crate) struct StoreSet {
 }
 
 impl StoreSet {
-    pub(crate) fn new(specs: Vec<StoreSpec>, base: Box<dyn StateReader>, tallies: &[StoreTally]) -> Self {
-        let committed = specs
-            .iter()
-            .filter_map(|spec| {
-                let names = &spec.tally.as_ref()?.names;
-                let known = tallies.iter().find(|tally| tally.store == spec.id);
-                Some(known.cloned().unwrap_or_else(|| StoreTally {
-                    store: spec.id,
-                    live_keys: 0,
-                    sums: vec![0; names.len()],
-                }))
-            })
-            .collect();
-        Self { overlay: Overlay::new(), base, specs, committed, key: Vec::new(), value: Vec::new(), reads: 0 }
+    /// Returns the stores over `base`, with the tallies of its marker.
+    ///
+    /// A tally that the marker does not have (the topology keeps it since) is counted once: going on from
+    /// zero would make every later one wrong. Before the first transaction there is nothing to count.
+    pub(crate) fn new(
+        specs: Vec<StoreSpec>,
+        base: Box<dyn StateReader>,
+        restored: &Restored,
+    ) -> Result<Self, StoreError> {
+        let mut committed = Vec::new();
+        for spec in &specs {
+            let Some(tally) = &spec.tally else { continue };
+            let fits = |known: &&StoreTally| known.store == spec.id && known.sums.len() == tally.names.len();
+            committed.push(match restored.tallies.iter().find(fits) {
+                Some(known) => known.clone(),
+                None if restored.sequence == 0 => no_tally(spec.id, tally),
+                None => counted(base.as_ref(), spec.id, tally)?,
+            });
+        }
+        let (key, value) = (Vec::new(), Vec::new());
+        Ok(Self { overlay: Overlay::new(), base, specs, committed, key, value, reads: 0 })
     }
 
     /// Returns the number of reads that went to the base so far.
@@ -79,12 +87,12 @@ impl StoreSet {
         value.map(read).transpose()
     }
 
-    /// Writes the value that `encode_value` appends (or deletes, when it returns `false`).
+    /// Writes the value that `encode_value` appends (or deletes the key, when it says so).
     pub(crate) fn put(
         &mut self,
         store: u16,
         encode_key: impl Fn(&mut Vec<u8>),
-        encode_value: impl FnOnce(&mut Vec<u8>) -> Presence,
+        encode_value: impl FnOnce(&mut Vec<u8>) -> Result<Presence, StoreError>,
     ) -> Result<(), StoreError> {
         let mut change = None;
         if self.keeps_tally(store) {
@@ -97,7 +105,7 @@ impl StoreSet {
             encode_key(&mut self.key);
         }
         self.value.clear();
-        let present = encode_value(&mut self.value) == Presence::Present;
+        let present = encode_value(&mut self.value)? == Presence::Present;
         let value = present.then_some(self.value.as_slice());
         if let Some(change) = &mut change {
             change.after = value.map(|value| self.tally_of(store, value)).transpose()?.flatten();
@@ -107,12 +115,7 @@ impl StoreSet {
     }
 
     /// Visits the live keys in `from..to` (changelog keys of one store), overlay merged over base.
-    pub(crate) fn scan(
-        &self,
-        from: &[u8],
-        to: Option<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn scan(&self, from: &[u8], to: Option<&[u8]>, visit: Visit<'_>) -> Result<(), StoreError> {
         let mut order = Vec::new();
         self.overlay.sort_written(&mut order);
         let mut pending = order
@@ -171,12 +174,35 @@ impl StoreSet {
         }
     }
 
-    /// Takes over `tallies` as committed, in exchange for the ones before, and forgets the overlay, which the base
-    /// now holds.
+    /// Takes over `tallies` as committed, in exchange for the ones before, and forgets the overlay, which the
+    /// base now holds.
     pub(crate) fn promote(&mut self, tallies: &mut Vec<StoreTally>) {
         std::mem::swap(&mut self.committed, tallies);
         self.overlay.clear();
     }
+}
+
+fn no_tally(store: u16, tally: &Tally) -> StoreTally {
+    StoreTally { store, live_keys: 0, sums: vec![0; tally.names.len()] }
+}
+
+/// Counts the tally of a store by reading all of it.
+fn counted(base: &dyn StateReader, store: u16, tally: &Tally) -> Result<StoreTally, StoreError> {
+    let mut counted = no_tally(store, tally);
+    let mut failed = None;
+    let from = store.to_be_bytes();
+    base.scan(&from, scan_bounds(&from).as_deref(), &mut |_, value| match (tally.of)(value) {
+        Ok(parts) => {
+            counted.live_keys += 1;
+            counted.sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += i128::from(part));
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    failed.map_or(Ok(counted), Err)
 }
 
 /// Says whether a value is there or deleted.

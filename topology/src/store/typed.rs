@@ -5,26 +5,34 @@ use std::sync::Arc;
 
 use super::reader::scan_bounds;
 use super::set::Presence;
-use crate::codec::{Codec, KeyCodec};
+use crate::codec::Codec;
 use crate::context::Context;
 use crate::error::StoreError;
+use crate::key::KeyCodec;
 
 /// The handle of a key-value store, given out by the builder and kept by processors. Cheap to clone.
 #[derive(Debug)]
 pub struct KeyValueStore<K, V> {
+    /// Number of the sub-topology, so that a handle cannot reach another one's store of the same id.
+    subtopology: u32,
     id: u16,
     codecs: Arc<(K, V)>,
 }
 
 impl<K, V> Clone for KeyValueStore<K, V> {
     fn clone(&self) -> Self {
-        Self { id: self.id, codecs: Arc::clone(&self.codecs) }
+        Self { subtopology: self.subtopology, id: self.id, codecs: Arc::clone(&self.codecs) }
     }
 }
 
 impl<K: KeyCodec, V: Codec> KeyValueStore<K, V> {
-    pub(crate) fn new(id: u16, key: K, value: V) -> Self {
-        Self { id, codecs: Arc::new((key, value)) }
+    pub(crate) fn new((subtopology, id): (u32, u16), key: K, value: V) -> Self {
+        Self { subtopology, id, codecs: Arc::new((key, value)) }
+    }
+
+    /// Returns the number of its sub-topology and its id.
+    pub(crate) fn address(&self) -> (u32, u16) {
+        (self.subtopology, self.id)
     }
 
     /// Returns the store's id.
@@ -42,7 +50,7 @@ impl<K: KeyCodec, V: Codec> KeyValueStore<K, V> {
     /// # Errors
     /// [`StoreError`] when the store is not connected, fails, or holds bytes that cannot be decoded.
     pub fn get(&self, ctx: &mut Context<'_>, key: &K::Key<'_>) -> Result<Option<V::Value>, StoreError> {
-        let stores = ctx.stores(self.id)?;
+        let stores = ctx.stores(self.address())?;
         stores.get(self.id, |out| self.codecs.0.encode(key, out), |bytes| self.decode(bytes))
     }
 
@@ -51,11 +59,16 @@ impl<K: KeyCodec, V: Codec> KeyValueStore<K, V> {
     /// # Errors
     /// As [`KeyValueStore::get`].
     pub fn put(&self, ctx: &mut Context<'_>, key: &K::Key<'_>, value: &V::Value) -> Result<(), StoreError> {
-        let stores = ctx.stores(self.id)?;
-        stores.put(self.id, |out| self.codecs.0.encode(key, out), |out| {
-            self.codecs.1.encode(value, out);
-            Presence::Present
-        })
+        let stores = ctx.stores(self.address())?;
+        stores.put(
+            self.id,
+            |out| self.codecs.0.encode(key, out),
+            |out| {
+                let encoded = self.codecs.1.try_encode(value, out);
+                encoded.map_err(|source| StoreError::Codec { store: self.id, source })?;
+                Ok(Presence::Present)
+            },
+        )
     }
 
     /// Deletes `key`; a tombstone goes to the changelog.
@@ -63,11 +76,12 @@ impl<K: KeyCodec, V: Codec> KeyValueStore<K, V> {
     /// # Errors
     /// As [`KeyValueStore::get`].
     pub fn delete(&self, ctx: &mut Context<'_>, key: &K::Key<'_>) -> Result<(), StoreError> {
-        let stores = ctx.stores(self.id)?;
-        stores.put(self.id, |out| self.codecs.0.encode(key, out), |_| Presence::Deleted)
+        let stores = ctx.stores(self.address())?;
+        stores.put(self.id, |out| self.codecs.0.encode(key, out), |_| Ok(Presence::Deleted))
     }
 
-    /// Visits keys from `from` (inclusive) to `to` (exclusive) in byte order of their encoding until `visit` breaks.
+    /// Visits keys from `from` (inclusive) to `to` (exclusive) in byte order of their encoding until `visit`
+    /// breaks.
     ///
     /// # Errors
     /// As [`KeyValueStore::get`].
@@ -110,9 +124,10 @@ impl<K: KeyCodec, V: Codec> KeyValueStore<K, V> {
         mut visit: impl FnMut(K::Key<'_>, V::Value) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let mut failed = None;
-        ctx.stores(self.id)?.scan(from, to, &mut |key, value| {
+        ctx.stores(self.address())?.scan(from, to, &mut |key, value| {
             let key = key.get(2..).unwrap_or_default();
-            let key = self.codecs.0.decode(key).map_err(|source| StoreError::Codec { store: self.id, source });
+            let key =
+                self.codecs.0.decode(key).map_err(|source| StoreError::Codec { store: self.id, source });
             match (key, self.decode(value)) {
                 (Ok(key), Ok(value)) => visit(key, value),
                 (Err(error), _) | (_, Err(error)) => {

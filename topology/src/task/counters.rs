@@ -24,6 +24,13 @@ impl Counters {
         self.0.iter().copied().filter(|(_, count)| *count > 0)
     }
 
+    /// Adds every count of `other`.
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        for (name, count) in other.iter() {
+            self.add(name, count);
+        }
+    }
+
     /// Sets all to 0, keeping the names.
     pub(crate) fn reset(&mut self) {
         for (_, count) in &mut self.0 {

@@ -1,7 +1,7 @@
 //! Dead letters: the original bytes and headers, with the reason in further headers.
 //!
-//! Header names follow KIP-1034 (`__streams.errors.*`, strings); ours (`x-dlq-*`) are replaced, never appended, so that a
-//! record that fails again does not grow.
+//! Header names follow KIP-1034 (`__streams.errors.*`, strings); ours (`x-dlq-*`) are replaced, never
+//! appended, so that a record that fails again does not grow.
 
 use sha2::{Digest, Sha256};
 
@@ -35,19 +35,22 @@ pub(crate) fn emit(outputs: &mut Outputs, sink: usize, raw: &dyn RawRecord, reas
     let cut = value.filter(|value| value.len() > reason.value_bytes_max);
     // A timestamp that the input should not have had would be refused again by the dead-letter topic.
     let usable = raw.timestamp_ms() >= 0 && reason.code != "INVALID_TIMESTAMP";
-    let redriven = text_header(raw, b"x-dlq-redrive-count").and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-    let attempts = text_header(raw, b"x-dlq-attempts").and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-    let first = text_header(raw, b"x-dlq-first-failure-ts").unwrap_or_else(|| reason.wall_ms.to_string());
+    // Anyone can write these headers: what is not a number counts as absent.
+    let number = |name| text_header(raw, name).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
+    let (redriven, attempts) = (number(b"x-dlq-redrive-count"), number(b"x-dlq-attempts"));
+    let first = text_header(raw, b"x-dlq-first-failure-ts").and_then(|text| text.parse::<i64>().ok());
+    let first_ms = first.filter(|first_ms| *first_ms >= 0).unwrap_or(reason.wall_ms);
+    let message = if reason.message.is_empty() { reason.code } else { reason.message };
     let mut added: Vec<(&'static str, String)> = vec![
         ("__streams.errors.exception", reason.code.to_owned()),
-        ("__streams.errors.message", reason.message.chars().take(1024).collect()),
+        ("__streams.errors.message", message.chars().take(1024).collect()),
         ("__streams.errors.topic", reason.topic.to_owned()),
         ("__streams.errors.partition", reason.partition.to_string()),
         ("__streams.errors.offset", raw.offset().to_string()),
         ("x-dlq-app", reason.app.to_owned()),
         ("x-dlq-error-code", reason.code.to_owned()),
         ("x-dlq-attempts", attempts.saturating_add(1).to_string()),
-        ("x-dlq-first-failure-ts", first),
+        ("x-dlq-first-failure-ts", first_ms.to_string()),
         ("x-dlq-redrive-count", redriven.to_string()),
     ];
     if !usable {
@@ -63,6 +66,7 @@ pub(crate) fn emit(outputs: &mut Outputs, sink: usize, raw: &dyn RawRecord, reas
         .filter(|(name, _)| !REPLACED.iter().any(|prefix| name.starts_with(prefix)));
     let output = RawOutput {
         key: raw.key(),
+        keyless_partition: reason.partition,
         value: cut.map_or(value, |value| value.get(..reason.value_bytes_max)),
         timestamp_ms: if usable { raw.timestamp_ms() } else { reason.wall_ms },
     };

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::dead_letter;
 use super::input::{Input, InputState};
-use super::outputs::{OutputRun, Outputs};
+use super::options::{Restored, TaskOptions};
+use super::outputs::Outputs;
 use super::punctuate::Punctuators;
-use super::seal::{Applied, Sealed};
-use crate::changelog::{Fingerprint, InputOffset, Marker, PunctuationDue, StoreTally};
+use super::transaction::SealedParts;
+use crate::changelog::Fingerprint;
 use crate::context::{Context, Facts, Shared, SourcePosition};
 use crate::error::{ProcessError, TaskError};
 use crate::graph::SubTopology;
@@ -18,85 +19,38 @@ use crate::task::Counters;
 use crate::task_id::TaskId;
 use crate::time::Now;
 
-/// Facts about the cluster and limits that a task needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TaskOptions {
-    /// Application id.
-    pub app: String,
-    /// Partition count of every input topic.
-    pub input_partitions: u32,
-    /// Partition count of every sink, in the order of [`SubTopology::sinks`].
-    pub sink_partitions: Vec<u32>,
-    /// How far a record's timestamp may be ahead of the host's clock, ms (24 h unless configured).
-    pub timestamp_max_ahead_ms: i64,
-    /// Longest value that a dead letter carries, bytes; a longer one is cut.
-    pub dead_letter_value_bytes_max: usize,
-}
-
-/// Where a task goes on: from its marker, or from the start of its inputs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Restored {
-    /// Next offset of every input, any order.
-    pub inputs: Vec<InputOffset>,
-    /// Number of the task's transactions so far.
-    pub sequence: u64,
-    /// Greatest record timestamp seen, ms; -1 = none.
-    pub stream_time_ms: i64,
-    /// Due times of punctuators that have one.
-    pub punctuations: Vec<PunctuationDue>,
-    /// Tallies of the stores that keep one.
-    pub tallies: Vec<StoreTally>,
-}
-
-impl From<Marker> for Restored {
-    fn from(marker: Marker) -> Self {
-        Self {
-            inputs: marker.inputs,
-            sequence: marker.sequence,
-            stream_time_ms: marker.stream_time_ms,
-            punctuations: marker.punctuations,
-            tallies: marker.tallies,
-        }
-    }
-}
-
-/// The content of a sealed transaction.
-#[derive(Debug)]
-struct SealedParts {
-    marker: Marker,
-    bytes: Vec<u8>,
-}
-
 /// Executes one sub-topology for one partition.
 ///
-/// The caller pushes records, processes, seals, and, once the transaction's outcome is known, applies or rolls back.
+/// The caller pushes records, processes, seals, and, once the transaction's outcome is known, applies or
+/// rolls back.
 pub struct Task<R> {
-    id: TaskId,
-    sub: Arc<SubTopology>,
+    pub(super) id: TaskId,
+    pub(super) sub: Arc<SubTopology>,
     options: TaskOptions,
-    fingerprint: Fingerprint,
-    inputs: Vec<Input<R>>,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) inputs: Vec<Input<R>>,
     entries: Vec<Box<dyn Entry>>,
-    stores: StoreSet,
-    outputs: Outputs,
-    punctuators: Punctuators,
-    counters: Counters,
+    pub(super) stores: StoreSet,
+    pub(super) outputs: Outputs,
+    pub(super) punctuators: Punctuators,
+    pub(super) counters: Counters,
     record_counters: Counters,
-    dead_letters: Counters,
-    sequence: u64,
-    stream_time_ms: i64,
-    committed_stream_time_ms: i64,
-    order: Vec<usize>,
-    sealed: Option<SealedParts>,
+    pub(super) dead_letters: Counters,
+    pub(super) sequence: u64,
+    pub(super) stream_time_ms: i64,
+    pub(super) committed_stream_time_ms: i64,
+    pub(super) order: Vec<usize>,
+    pub(super) sealed: Option<SealedParts>,
     /// The parts of an earlier transaction, whose buffers the next one uses.
-    spare: Option<SealedParts>,
+    pub(super) spare: Option<SealedParts>,
 }
 
 impl<R: RawRecord> Task<R> {
     /// Returns a task of `sub` that goes on at `restored` over the committed state `base`.
     ///
     /// # Errors
-    /// [`TaskError::Misuse`] when an input is missing from `restored` or the partition counts do not fit the sinks.
+    /// [`TaskError::Misuse`] when an input is missing from `restored`, the partition counts do not fit the
+    /// sinks, or `base` cannot be read for a tally that `restored` lacks.
     pub fn new(
         id: TaskId,
         sub: &Arc<SubTopology>,
@@ -105,9 +59,13 @@ impl<R: RawRecord> Task<R> {
         base: Box<dyn StateReader>,
     ) -> Result<Self, TaskError> {
         let misuse = |message: String| TaskError::Misuse { task: id, message };
-        if options.sink_partitions.len() != sub.sinks().len() {
-            return Err(misuse(format!("{} sink partition counts for {} sinks", options.sink_partitions.len(), sub.sinks().len())));
+        let (counts, sinks) = (options.sink_partitions.len(), sub.sinks().len());
+        if counts != sinks {
+            return Err(misuse(format!("{counts} sink partition counts for {sinks} sinks")));
         }
+        let specs = sub.stores().iter().map(|store| store.spec.clone()).collect();
+        let stores = StoreSet::new(specs, base, restored)
+            .map_err(|error| misuse(format!("its tallies cannot be counted: {error}")))?;
         let mut inputs = Vec::new();
         for (source, topic) in sub.inputs() {
             let found = restored.inputs.iter().find(|input| input.topic == topic);
@@ -120,7 +78,7 @@ impl<R: RawRecord> Task<R> {
             fingerprint: sub.fingerprint(),
             inputs,
             entries: sub.build_entries(),
-            stores: StoreSet::new(sub.stores().iter().map(|store| store.spec.clone()).collect(), base, &restored.tallies),
+            stores,
             outputs: Outputs::new(&options.sink_partitions),
             punctuators: Punctuators::new(sub.punctuators(), &restored.punctuations),
             counters: Counters::default(),
@@ -171,7 +129,8 @@ impl<R: RawRecord> Task<R> {
         self.stores.base_reads()
     }
 
-    /// Buffers a record of the input at `index`. One below the applied offset is skipped and `false` is returned.
+    /// Buffers a record of the input at `index`. One below the applied offset is skipped and `false` is
+    /// returned.
     pub fn push(&mut self, index: usize, record: R) -> bool {
         self.inputs.get_mut(index).is_some_and(|input| input.push(record))
     }
@@ -183,14 +142,25 @@ impl<R: RawRecord> Task<R> {
         }
     }
 
-    /// Returns the input whose record is next: the smallest timestamp; ties go to the first input. `None` when there is
-    /// none, or when an empty input may hold an older one.
-    fn choose(&self) -> Option<usize> {
+    /// Returns the input whose record is next: the smallest timestamp; ties go to the first input. `None`
+    /// when there is none, or when an empty input may hold an older one.
+    ///
+    /// A record with an implausible timestamp has no place in that order and no effect but its dead letter.
+    /// It goes first: one dated 2099 would hold up its input for as long as the others have records.
+    fn choose(&self, now: Now) -> Option<usize> {
         if self.inputs.len() > 1 && self.inputs.iter().any(Input::must_wait) {
             return None;
         }
-        let heads = self.inputs.iter().enumerate().filter_map(|(at, input)| Some((input.peek()?.timestamp_ms(), at)));
+        let place = |record: &R| {
+            let timestamp_ms = record.timestamp_ms();
+            if self.is_plausible(timestamp_ms, now) { timestamp_ms } else { i64::MIN }
+        };
+        let heads = self.inputs.iter().enumerate().filter_map(|(at, input)| Some((place(input.peek()?), at)));
         heads.min().map(|(_, at)| at)
+    }
+
+    fn is_plausible(&self, timestamp_ms: i64, now: Now) -> bool {
+        timestamp_ms >= 0 && timestamp_ms.saturating_sub(now.wall_ms) <= self.options.timestamp_max_ahead_ms
     }
 
     /// Processes up to `records_max` records and returns how many.
@@ -200,31 +170,34 @@ impl<R: RawRecord> Task<R> {
     pub fn process(&mut self, now: Now, records_max: usize) -> Result<usize, TaskError> {
         let mut done = 0;
         while done < records_max && self.sealed.is_none() {
-            let Some(at) = self.choose() else { break };
+            let Some(at) = self.choose(now) else { break };
             self.process_one(at, now, None)?;
             done += 1;
         }
         Ok(done)
     }
 
-    /// Turns the next record into a dead letter without processing it.
+    /// Turns the next record into a dead letter without processing it; its timestamp does not move stream
+    /// time. Returns how many records it rejected: 0 when there is none, or when the transaction is sealed.
     ///
     /// # Errors
     /// [`TaskError`] when the topology has no dead-letter topic.
     pub fn reject_next(&mut self, now: Now, error: ProcessError) -> Result<usize, TaskError> {
-        let Some(at) = self.choose() else { return Ok(0) };
+        let Some(at) = self.choose(now).filter(|_| self.sealed.is_none()) else { return Ok(0) };
         self.process_one(at, now, Some(error))?;
         Ok(1)
     }
 
     fn process_one(&mut self, at: usize, now: Now, refused: Option<ProcessError>) -> Result<(), TaskError> {
         let Some(input) = self.inputs.get(at) else { return Ok(()) };
-        let (Some(record), Some(entry)) = (input.peek(), self.entries.get_mut(input.source)) else { return Ok(()) };
+        let Some(record) = input.peek() else { return Ok(()) };
+        let plausible = self.is_plausible(record.timestamp_ms(), now);
+        let Some(entry) = self.entries.get_mut(input.source) else { return Ok(()) };
         self.stores.overlay.begin_record();
         self.outputs.begin_record(Some(record));
         self.record_counters.reset();
         let timestamp_ms = record.timestamp_ms();
-        let plausible = timestamp_ms >= 0 && timestamp_ms - now.wall_ms <= self.options.timestamp_max_ahead_ms;
+        let stream_time_before_ms = self.stream_time_ms;
         let partition = self.id.partition;
         let result = if let Some(error) = refused {
             Err(error)
@@ -237,24 +210,22 @@ impl<R: RawRecord> Task<R> {
                 stream_time_ms: self.stream_time_ms,
                 timestamp_ms,
             };
-            let mut shared = Shared {
-                stores: &mut self.stores,
-                outputs: &mut self.outputs,
-                counters: &mut self.record_counters,
-                output_index: 0,
-            };
-            entry.process(record, &mut Context::new(&mut shared, facts))
+            let mut shared = Shared::new(&mut self.stores, &mut self.outputs, &mut self.record_counters);
+            let result = entry.process(record, &mut Context::new(&mut shared, facts));
+            shared.fault.map_or(result, Err)
         } else {
             let message = format!("timestamp {timestamp_ms} ms, the host's clock shows {} ms", now.wall_ms);
             Err(ProcessError::dead_letter("INVALID_TIMESTAMP", message))
         };
         match result {
-            Ok(()) => {
-                for (name, count) in self.record_counters.iter() {
-                    self.counters.add(name, count);
+            Ok(()) => self.counters.add_all(&self.record_counters),
+            Err(error) => {
+                if let Err(error) = self.refuse(at, now, error) {
+                    // The record is not consumed, so it has not been seen either. A dead letter has.
+                    self.stream_time_ms = stream_time_before_ms;
+                    return Err(error);
                 }
             }
-            Err(error) => self.refuse(at, now, error)?,
         }
         if let Some(input) = self.inputs.get_mut(at) {
             input.advance();
@@ -268,7 +239,8 @@ impl<R: RawRecord> Task<R> {
         self.outputs.undo_record();
         let Some(input) = self.inputs.get(at) else { return Ok(()) };
         let Some(record) = input.peek() else { return Ok(()) };
-        let (ProcessError::DeadLetter { code, message }, Some(sink)) = (&error, self.sub.dead_letter_sink()) else {
+        let (ProcessError::DeadLetter { code, message }, Some(sink)) = (&error, self.sub.dead_letter_sink())
+        else {
             return Err(TaskError::Record {
                 task: self.id,
                 topic: input.topic.clone(),
@@ -304,9 +276,12 @@ impl<R: RawRecord> Task<R> {
     pub fn punctuate(&mut self, now: Now) -> Result<usize, TaskError> {
         let mut calls = 0;
         while self.sealed.is_none() {
-            let Some(punctuation) = self.punctuators.next_due(self.stream_time_ms, now.wall_ms) else { break };
+            let Some(punctuation) = self.punctuators.next_due(self.stream_time_ms, now.wall_ms) else {
+                break;
+            };
             self.stores.overlay.begin_record();
             self.outputs.begin_record(None);
+            self.record_counters.reset();
             let facts = Facts {
                 task: self.id,
                 source: None,
@@ -314,24 +289,21 @@ impl<R: RawRecord> Task<R> {
                 stream_time_ms: self.stream_time_ms,
                 timestamp_ms: punctuation.scheduled_ms,
             };
-            let mut shared = Shared {
-                stores: &mut self.stores,
-                outputs: &mut self.outputs,
-                counters: &mut self.counters,
-                output_index: 0,
-            };
+            let mut shared = Shared::new(&mut self.stores, &mut self.outputs, &mut self.record_counters);
             let mut ctx = Context::new(&mut shared, facts);
-            let failed = self.entries.iter_mut().find_map(|entry| match entry.punctuate(punctuation, &mut ctx) {
-                Ok(true) => Some(None),
-                Ok(false) => None,
-                Err(error) => Some(Some(error)),
-            });
-            if let Some(Some(source)) = failed {
+            let failed =
+                self.entries.iter_mut().find_map(|entry| match entry.punctuate(punctuation, &mut ctx) {
+                    Ok(true) => Some(None),
+                    Ok(false) => None,
+                    Err(error) => Some(Some(error)),
+                });
+            if let Some(source) = shared.fault.or(failed.flatten()) {
                 self.stores.overlay.undo_record();
                 self.outputs.undo_record();
                 let (punctuator, scheduled_ms) = (punctuation.id, punctuation.scheduled_ms);
                 return Err(TaskError::Punctuator { task: self.id, punctuator, scheduled_ms, source });
             }
+            self.counters.add_all(&self.record_counters);
             self.punctuators.advance(punctuation, self.stream_time_ms, now.wall_ms);
             calls += 1;
         }
@@ -344,7 +316,8 @@ impl<R: RawRecord> Task<R> {
         self.has_effects() || self.inputs.iter().any(|input| input.next_offset() != input.applied())
     }
 
-    /// Says whether the open transaction has processed records, outputs or state changes, not moved offsets alone.
+    /// Says whether the open transaction has processed records, outputs or state changes, not moved offsets
+    /// alone.
     #[must_use]
     pub fn has_effects(&self) -> bool {
         self.outputs.records() > 0
@@ -363,127 +336,5 @@ impl<R: RawRecord> Task<R> {
     #[must_use]
     pub fn pending_rows(&self) -> usize {
         self.outputs.records() + self.stores.overlay.written()
-    }
-
-    /// Ends the open transaction's content: nothing more is processed until it is applied or rolled back.
-    pub fn seal(&mut self) -> Sealed<'_, R> {
-        if self.sealed.is_none() {
-            self.stores.overlay.sort_written(&mut self.order);
-            let mut parts = self.spare.take().unwrap_or_else(|| self.new_parts());
-            let marker = &mut parts.marker;
-            for known in &mut marker.inputs {
-                if let Some(input) = self.inputs.iter().find(|input| input.topic == known.topic) {
-                    // Committed offsets never decrease.
-                    known.next_offset = input.next_offset().max(input.applied());
-                }
-            }
-            marker.sequence = self.sequence + 1;
-            marker.stream_time_ms = self.stream_time_ms;
-            marker.punctuations = self.punctuators.due();
-            self.stores.tallies_into(&mut marker.tallies);
-            parts.bytes.clear();
-            marker.encode(&mut parts.bytes);
-            self.sealed = Some(parts);
-        }
-        let parts = self.sealed.as_ref().unwrap_or_else(|| unreachable!("sealed above"));
-        Sealed { task: self, marker: &parts.marker, marker_bytes: &parts.bytes, order: &self.order }
-    }
-
-    /// Returns parts to be filled in by the task's first transaction; later ones use them again.
-    fn new_parts(&self) -> SealedParts {
-        let mut inputs: Vec<InputOffset> = self
-            .inputs
-            .iter()
-            .map(|input| InputOffset {
-                topic: input.topic.clone(),
-                topic_id: input.topic_id,
-                next_offset: input.applied(),
-            })
-            .collect();
-        inputs.sort_by(|a, b| a.topic.cmp(&b.topic));
-        let marker = Marker {
-            fingerprint: self.fingerprint.clone(),
-            sequence: self.sequence,
-            inputs,
-            stream_time_ms: self.stream_time_ms,
-            punctuations: Vec::new(),
-            tallies: Vec::new(),
-        };
-        SealedParts { marker, bytes: Vec::new() }
-    }
-
-    /// Returns the sealed content again, if the transaction is sealed.
-    #[must_use]
-    pub fn sealed(&self) -> Option<Sealed<'_, R>> {
-        let parts = self.sealed.as_ref()?;
-        Some(Sealed { task: self, marker: &parts.marker, marker_bytes: &parts.bytes, order: &self.order })
-    }
-
-    /// Takes note that the sealed transaction is committed and that the base holds its after-images.
-    ///
-    /// # Errors
-    /// [`TaskError::Misuse`] when nothing is sealed.
-    pub fn apply(&mut self) -> Result<Applied, TaskError> {
-        let Some(mut parts) = self.sealed.take() else {
-            return Err(TaskError::Misuse { task: self.id, message: "apply without a sealed transaction".into() });
-        };
-        let mut applied = Applied {
-            records: self.inputs.iter().map(|input| input.held() as u64).sum(),
-            outputs: self.outputs.records() as u64,
-            images: self.stores.overlay.written() as u64,
-            counters: self.counters.clone(),
-            dead_letters: self.dead_letters.clone(),
-            ..Applied::default()
-        };
-        for (topic, _, run) in self.output_runs() {
-            let (records, bytes) = (run.len() as u64, run.bytes() as u64);
-            match applied.outputs_by_topic.iter_mut().find(|(known, _, _)| known == topic) {
-                Some(sum) => (sum.1, sum.2) = (sum.1 + records, sum.2 + bytes),
-                None => applied.outputs_by_topic.push((topic.to_owned(), records, bytes)),
-            }
-        }
-        // One in 64 and the last of each input.
-        applied.timestamps_ms.reserve(usize::try_from(applied.records).unwrap_or(0) / 64 + 2 * self.inputs.len());
-        for input in &mut self.inputs {
-            let (records, bytes) = input.processed(&mut applied.timestamps_ms);
-            applied.inputs.push((input.topic.clone(), records, bytes));
-            if let Some(offset) = parts.marker.next_offset(&input.topic) {
-                input.apply(offset);
-            }
-        }
-        self.sequence = parts.marker.sequence;
-        self.committed_stream_time_ms = self.stream_time_ms;
-        self.punctuators.apply();
-        self.stores.promote(&mut parts.marker.tallies);
-        self.spare = Some(parts);
-        self.clear();
-        Ok(applied)
-    }
-
-    /// Takes back everything since the last applied transaction; the records are processed again from memory.
-    pub fn rollback(&mut self) {
-        self.spare = self.sealed.take().or(self.spare.take());
-        self.inputs.iter_mut().for_each(Input::rewind);
-        self.stream_time_ms = self.committed_stream_time_ms;
-        self.punctuators.rollback();
-        self.stores.overlay.clear();
-        self.clear();
-    }
-
-    fn clear(&mut self) {
-        self.outputs.clear();
-        self.counters.reset();
-        self.dead_letters.reset();
-        self.order.clear();
-    }
-
-    pub(super) fn output_runs(&self) -> impl Iterator<Item = (&str, u32, &OutputRun)> {
-        self.outputs.runs().filter_map(|(sink, partition, run)| {
-            self.sub.sinks().get(sink).map(|info| (info.topic.as_str(), partition, run))
-        })
-    }
-
-    pub(super) fn image(&self, at: usize) -> Option<(&[u8], Option<&[u8]>)> {
-        self.stores.overlay.entry(at)
     }
 }

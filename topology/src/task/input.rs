@@ -161,7 +161,10 @@ mod tests {
         assert!(!input.push(record(4)));
         assert!(input.push(record(7)));
         assert!(!input.push(record(7)));
-        assert_eq!(input.state(), InputState { waiting: 1, held: 0, bytes: 10, next_offset: 7, applied_offset: 5 });
+        assert_eq!(
+            input.state(),
+            InputState { waiting: 1, held: 0, bytes: 10, next_offset: 7, applied_offset: 5 }
+        );
     }
 
     #[test]
@@ -190,6 +193,9 @@ mod tests {
         assert_eq!(input.next_offset(), 5);
         input.advance();
         input.apply(8);
-        assert_eq!(input.state(), InputState { waiting: 1, held: 0, bytes: 10, next_offset: 8, applied_offset: 8 });
+        assert_eq!(
+            input.state(),
+            InputState { waiting: 1, held: 0, bytes: 10, next_offset: 8, applied_offset: 8 }
+        );
     }
 }

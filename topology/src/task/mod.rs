@@ -4,13 +4,16 @@ mod counters;
 mod dead_letter;
 mod executor;
 mod input;
+mod options;
 mod outputs;
 mod punctuate;
 mod seal;
+mod transaction;
 
 pub use counters::Counters;
-pub use executor::{Restored, Task, TaskOptions};
+pub use executor::Task;
 pub use input::InputState;
+pub use options::{Restored, TaskOptions};
 pub(crate) use outputs::Outputs;
 pub use outputs::{OutputRun, OutputView};
 pub use seal::{Applied, OffsetToSend, Sealed};

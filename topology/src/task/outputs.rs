@@ -153,6 +153,8 @@ pub(crate) struct Outputs {
 /// A raw output, for dead letters.
 pub(crate) struct RawOutput<'a> {
     pub(crate) key: Option<&'a [u8]>,
+    /// Partition of a record without a key, modulo the sink's partition count.
+    pub(crate) keyless_partition: u32,
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) timestamp_ms: i64,
 }
@@ -173,7 +175,8 @@ impl Outputs {
         self.touched.clear();
         self.traceparent = None;
         let Some(raw) = raw.filter(|raw| raw.header_count() > 0) else { return };
-        let found = (0..raw.header_count()).filter_map(|at| raw.header(at)).filter(|(name, _)| *name == TRACEPARENT);
+        let found =
+            (0..raw.header_count()).filter_map(|at| raw.header(at)).filter(|(name, _)| *name == TRACEPARENT);
         if let Some((_, Some(value))) = found.last() {
             self.scratch.clear();
             self.scratch.extend_from_slice(value);
@@ -181,9 +184,10 @@ impl Outputs {
         }
     }
 
-    fn run_of(&mut self, sink: usize, key: &[u8]) -> Option<usize> {
+    /// Returns the run that `partition` chooses from the sink's partition count.
+    fn run_of(&mut self, sink: usize, partition: impl FnOnce(u32) -> u32) -> Option<usize> {
         let &(first, count) = self.sinks.get(sink)?;
-        let at = first + partition_for(key, count) as usize;
+        let at = first + partition(count) as usize;
         let run = self.runs.get(at)?;
         if !self.touched.iter().any(|touched| touched.run == at) {
             self.touched.push(Touched {
@@ -201,7 +205,9 @@ impl Outputs {
         let mut key = std::mem::take(&mut self.key);
         key.clear();
         write(Part::Key, &mut key);
-        if let Some(run) = self.run_of(sink, &key).and_then(|at| self.runs.get_mut(at)) {
+        if let Some(run) =
+            self.run_of(sink, |count| partition_for(&key, count)).and_then(|at| self.runs.get_mut(at))
+        {
             let before = run.arena.len();
             run.push(Some(&key), timestamp_ms, |out| write(Part::Value, out));
             if let Some(span) = self.traceparent {
@@ -213,21 +219,26 @@ impl Outputs {
         self.key = key;
     }
 
-    /// Emits ready bytes with headers; a null key goes to the partition of the empty key.
+    /// Emits ready bytes with headers.
     pub(crate) fn emit_raw<'h>(
         &mut self,
         sink: usize,
         output: &RawOutput<'_>,
         headers: impl Iterator<Item = (&'h [u8], Option<&'h [u8]>)>,
     ) {
-        let at = self.run_of(sink, output.key.unwrap_or_default());
+        let at = self.run_of(sink, |count| match output.key {
+            Some(key) => partition_for(key, count),
+            None => output.keyless_partition % count,
+        });
         let Some(run) = at.and_then(|at| self.runs.get_mut(at)) else { return };
         let before = run.arena.len();
-        run.push(output.key, output.timestamp_ms, |out| out.extend_from_slice(output.value.unwrap_or_default()));
-        if output.value.is_none() {
-            if let Some(last) = run.records.last_mut() {
-                last.value = None;
-            }
+        run.push(output.key, output.timestamp_ms, |out| {
+            out.extend_from_slice(output.value.unwrap_or_default())
+        });
+        if output.value.is_none()
+            && let Some(last) = run.records.last_mut()
+        {
+            last.value = None;
         }
         for (name, value) in headers {
             run.header(name, value);

@@ -3,75 +3,94 @@
 use crate::changelog::PunctuationDue;
 use crate::processor::{Punctuation, PunctuationClock, PunctuatorSpec};
 
+/// A punctuator and when it is due.
+#[derive(Debug)]
+struct Timer {
+    spec: PunctuatorSpec,
+    due_ms: Option<i64>,
+    /// As of the last applied transaction.
+    committed_ms: Option<i64>,
+    /// The due time that it was given when it had none: an abort does not postpone the first call.
+    first_ms: Option<i64>,
+}
+
+impl Timer {
+    fn time_ms(&self, stream_time_ms: i64, wall_ms: i64) -> i64 {
+        match self.spec.clock {
+            PunctuationClock::StreamTime => stream_time_ms,
+            PunctuationClock::WallClock => wall_ms,
+        }
+    }
+}
+
 /// The punctuators of a task and when each is due next.
 #[derive(Debug)]
-pub(crate) struct Punctuators {
-    all: Vec<(PunctuatorSpec, Option<i64>, Option<i64>)>,
-}
+pub(crate) struct Punctuators(Vec<Timer>);
 
 impl Punctuators {
     /// Returns the punctuators `specs`, due as `restored` says.
     pub(crate) fn new(specs: &[PunctuatorSpec], restored: &[PunctuationDue]) -> Self {
         let all = specs.iter().map(|spec| {
-            let due = restored.iter().find(|due| due.id == spec.id).map(|due| due.due_ms);
-            (spec.clone(), due, due)
+            let due_ms = restored.iter().find(|due| due.id == spec.id).map(|due| due.due_ms);
+            Timer { spec: spec.clone(), due_ms, committed_ms: due_ms, first_ms: None }
         });
-        Self { all: all.collect() }
+        Self(all.collect())
     }
 
-    /// Returns the next call that is due. A punctuator without a due time gets one: an interval from its clock's time.
+    /// Returns the next call that is due. A punctuator without a due time gets one: an interval from its
+    /// clock's time.
     pub(crate) fn next_due(&mut self, stream_time_ms: i64, wall_ms: i64) -> Option<Punctuation> {
         let mut next: Option<(i64, u16)> = None;
-        for (spec, due, _) in &mut self.all {
-            let time_ms = match spec.clock {
-                PunctuationClock::StreamTime => stream_time_ms,
-                PunctuationClock::WallClock => wall_ms,
-            };
+        for timer in &mut self.0 {
+            let time_ms = timer.time_ms(stream_time_ms, wall_ms);
             if time_ms < 0 {
                 continue;
             }
-            let due_ms = *due.get_or_insert(time_ms.saturating_add(spec.interval_ms));
-            if due_ms <= time_ms && next.is_none_or(|known| (due_ms, spec.id) < known) {
-                next = Some((due_ms, spec.id));
+            if timer.due_ms.is_none() {
+                timer.first_ms = Some(time_ms.saturating_add(timer.spec.interval_ms));
+                timer.due_ms = timer.first_ms;
+            }
+            let due = (timer.due_ms.unwrap_or(i64::MAX), timer.spec.id);
+            if due.0 <= time_ms && next.is_none_or(|known| due < known) {
+                next = Some(due);
             }
         }
         next.map(|(scheduled_ms, id)| Punctuation { id, scheduled_ms })
     }
 
-    /// Schedules the next call after `done`: the first multiple of the interval that is not past, so that a gap in time
-    /// is one call, not thousands.
+    /// Schedules the next call after `done`: the first multiple of the interval that is not past, so that a
+    /// gap in time is one call, not thousands.
     pub(crate) fn advance(&mut self, done: Punctuation, stream_time_ms: i64, wall_ms: i64) {
-        if let Some((spec, due, _)) = self.all.iter_mut().find(|(spec, _, _)| spec.id == done.id) {
-            let time_ms = match spec.clock {
-                PunctuationClock::StreamTime => stream_time_ms,
-                PunctuationClock::WallClock => wall_ms,
-            };
-            let missed = (time_ms - done.scheduled_ms).max(0) / spec.interval_ms.max(1);
-            *due = Some(done.scheduled_ms.saturating_add((missed + 1).saturating_mul(spec.interval_ms)));
+        if let Some(timer) = self.0.iter_mut().find(|timer| timer.spec.id == done.id) {
+            let interval_ms = timer.spec.interval_ms.max(1);
+            let late_ms = timer.time_ms(stream_time_ms, wall_ms).saturating_sub(done.scheduled_ms).max(0);
+            let step_ms = (late_ms / interval_ms).saturating_add(1).saturating_mul(interval_ms);
+            timer.due_ms = Some(done.scheduled_ms.saturating_add(step_ms));
         }
     }
 
     /// Returns the due times that are known, for the marker.
     pub(crate) fn due(&self) -> Vec<PunctuationDue> {
-        self.all.iter().filter_map(|(spec, due, _)| due.map(|due_ms| PunctuationDue { id: spec.id, due_ms })).collect()
+        let known = |timer: &Timer| timer.due_ms.map(|due_ms| PunctuationDue { id: timer.spec.id, due_ms });
+        self.0.iter().filter_map(known).collect()
     }
 
     /// Says whether a punctuator has been called since the last applied transaction.
     pub(crate) fn moved(&self) -> bool {
-        self.all.iter().any(|(_, due, committed)| committed.is_some() && due != committed)
+        self.0.iter().any(|timer| timer.due_ms != timer.committed_ms.or(timer.first_ms))
     }
 
     /// Takes the due times over as committed.
     pub(crate) fn apply(&mut self) {
-        for (_, due, committed) in &mut self.all {
-            *committed = *due;
+        for timer in &mut self.0 {
+            timer.committed_ms = timer.due_ms;
         }
     }
 
     /// Returns to the committed due times.
     pub(crate) fn rollback(&mut self) {
-        for (_, due, committed) in &mut self.all {
-            *due = *committed;
+        for timer in &mut self.0 {
+            timer.due_ms = timer.committed_ms.or(timer.first_ms);
         }
     }
 }

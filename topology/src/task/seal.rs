@@ -61,7 +61,9 @@ impl<'t, R: RawRecord> Sealed<'t, R> {
     pub fn offsets(&self) -> Vec<OffsetToSend> {
         let partition = self.task.id().partition;
         let offsets = self.marker.inputs.iter();
-        offsets.map(|input| OffsetToSend { topic: input.topic.clone(), partition, offset: input.next_offset }).collect()
+        offsets
+            .map(|input| OffsetToSend { topic: input.topic.clone(), partition, offset: input.next_offset })
+            .collect()
     }
 
     /// Returns the number of changelog records: after-images and the marker.
@@ -86,7 +88,8 @@ pub struct Applied {
     pub inputs: Vec<(String, u64, u64)>,
     /// Per output topic: records and bytes, dead letters included.
     pub outputs_by_topic: Vec<(String, u64, u64)>,
-    /// Timestamps of a sample of the processed records: every 64th of each input and its last, ms since the epoch.
+    /// Timestamps of a sample of the processed records: every 64th of each input and its last, ms since the
+    /// epoch.
     pub timestamps_ms: Vec<i64>,
     /// What processors counted.
     pub counters: Counters,

@@ -1,0 +1,29 @@
+//! The pure engine: batching, the commit state machine, resolving, restore and ownership decisions.
+//!
+//! Nothing here knows a clock, a thread, Kafka or a disk: events and `now` come in as values, actions go out as values.
+
+mod batching;
+mod class;
+mod commit;
+mod nonce;
+mod ownership;
+mod position;
+mod resolve;
+mod restore;
+
+pub use batching::{Batching, Mode, Pending};
+pub use class::Class;
+pub use commit::{Action, Commit, Event, Illegal, Limits, Member, Phase, Reason, Stage, Txn};
+pub use nonce::{Incarnation, Nonce, ParseNonceError};
+pub use ownership::{Ownership, Snapshot};
+pub use position::ChangelogPosition;
+pub use resolve::{Judgement, Verdict, judge};
+pub use restore::{
+    Changelog, CommittedInput, InputFacts, Plan, RestoreFacts, RestoreStop, StartTrimmed, StoreFacts,
+    conclude, plan,
+};
+
+#[cfg(test)]
+mod commit_tests;
+#[cfg(test)]
+mod restore_tests;

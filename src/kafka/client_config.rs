@@ -1,0 +1,57 @@
+//! librdkafka configuration: what the user may set, below what exactly-once depends on.
+
+use std::collections::BTreeMap;
+
+/// Keys and values of a client. Later settings win.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientConfig(BTreeMap<String, String>);
+
+impl ClientConfig {
+    /// Returns the configuration of a client of `brokers` with the user's own keys.
+    #[must_use]
+    pub fn new(brokers: &str, user: &BTreeMap<String, String>) -> Self {
+        let mut config = Self(user.clone());
+        config.set("bootstrap.servers", brokers);
+        config.set("allow.auto.create.topics", "false");
+        config.set("enable.metrics.push", "false");
+        config.set("log.queue", "true");
+        config
+    }
+
+    /// Sets a key.
+    pub fn set(&mut self, key: &str, value: impl Into<String>) -> &mut Self {
+        self.0.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Sets a key unless it is set already.
+    pub fn default(&mut self, key: &str, value: impl Into<String>) -> &mut Self {
+        self.0.entry(key.to_owned()).or_insert_with(|| value.into());
+        self
+    }
+
+    /// Iterates over keys and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// Turns it into the configuration of a manually assigned, read_committed consumer that never resets an offset.
+    #[must_use]
+    pub fn consumer(mut self, group: &str, queue_bytes: u64) -> Self {
+        let kbytes = (queue_bytes / 1024).max(64).to_string();
+        self.set("group.id", group)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "error")
+            .set("isolation.level", "read_committed")
+            .set("enable.partition.eof", "true")
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("queued.max.messages.kbytes", kbytes)
+            .default("queued.min.messages", "100000")
+            // Once a queue is full the next fetch waits this long (default 1 s: a stall).
+            .default("fetch.queue.backoff.ms", "10")
+            // Also how long the end-of-partition event takes (default 500 ms).
+            .default("fetch.wait.max.ms", "20");
+        self
+    }
+}

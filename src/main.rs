@@ -1,0 +1,23 @@
+//! The millpond binary: parse, set up, do, exit.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use millpond::cli::{Cli, Exit, Failure, show_failures};
+use millpond::telemetry;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    show_failures(cli.color());
+    let started = telemetry::start(cli.verbosity(), cli.color());
+    let started = started.map_err(|error| Failure::new(Exit::Usage, "millpond::telemetry", error));
+    match started.and_then(|()| cli.execute()) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            let exit = failure.exit();
+            // The debug form of a report is the one made for people.
+            eprintln!("{:?}", miette::Report::new(failure));
+            exit.into()
+        }
+    }
+}
