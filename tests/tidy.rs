@@ -66,10 +66,7 @@ fn half_of_the_production_files_are_short() {
     lengths.sort_unstable();
     let median = lengths.get(lengths.len() / 2).copied().unwrap_or_default();
     assert!(median > 0, "no production files found");
-    assert!(
-        median <= FILE_LINES_MEDIAN_MAX,
-        "the median production file has {median} lines"
-    );
+    assert!(median <= FILE_LINES_MEDIAN_MAX, "the median production file has {median} lines");
 }
 
 #[test]
@@ -108,11 +105,7 @@ fn crates_import_only_what_they_may() {
 #[test]
 fn every_rule_finds_what_it_looks_for() {
     let breaks = |findings: Vec<Finding>, line: usize| {
-        assert_eq!(
-            findings.iter().map(|(at, _)| *at).collect::<Vec<_>>(),
-            [line],
-            "{findings:?}"
-        );
+        assert_eq!(findings.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [line], "{findings:?}");
     };
     let keeps = |findings: Vec<Finding>| assert!(findings.is_empty(), "{findings:?}");
 
@@ -134,22 +127,12 @@ fn every_rule_finds_what_it_looks_for() {
     }
     breaks(commented_out("let a = 1;\n    // let b = 2;"), 2);
     breaks(commented_out("// self.flush(now)?;"), 1);
-    keeps(commented_out(
-        "// Let it be; the rest follows.\n/// let example = 1;\n// see `f(x);`",
-    ));
+    keeps(commented_out("// Let it be; the rest follows.\n/// let example = 1;\n// see `f(x);`"));
     for word in IMPURE_WORDS {
         breaks(impure(&format!("use a;\nlet t = {word}::x();")), 2);
-        keeps(impure(
-            &format!("// {word} in prose\nlet my_{word} = operand;").replace("::", "_"),
-        ));
+        keeps(impure(&format!("// {word} in prose\nlet my_{word} = operand;").replace("::", "_")));
     }
-    breaks(
-        forbidden_imports(
-            "[dependencies]\nmillpond-state.workspace = true\n",
-            &["millpond-topology"],
-        ),
-        2,
-    );
+    breaks(forbidden_imports("[dependencies]\nmillpond-state.workspace = true\n", &["millpond-topology"]), 2);
     keeps(forbidden_imports(
         "name = \"millpond-state\"\nmillpond-topology.workspace = true\n",
         &["millpond-topology"],
@@ -181,13 +164,8 @@ fn unexplained_unsafe(text: &str) -> Vec<Finding> {
         // `unsafe extern "C" fn(...)` without a name is a type, not a promise.
         .filter(|(_, line)| mentions(&code_of(line), "unsafe") && !line.contains(" fn("))
         .filter(|(number, _)| {
-            let above = lines
-                .iter()
-                .take(*number)
-                .skip(number.saturating_sub(SAFETY_DISTANCE_LINES + 1));
-            !above
-                .into_iter()
-                .any(|line| line.contains("SAFETY:") || line.contains("# Safety"))
+            let above = lines.iter().take(*number).skip(number.saturating_sub(SAFETY_DISTANCE_LINES + 1));
+            !above.into_iter().any(|line| line.contains("SAFETY:") || line.contains("# Safety"))
         })
         .map(|(number, _)| (number, "`unsafe` without a `SAFETY:` comment".to_owned()))
         .collect()
@@ -202,11 +180,7 @@ fn leftovers(text: &str) -> Vec<Finding> {
 }
 
 fn leftover_code(text: &str) -> Vec<Finding> {
-    find(text, |line| {
-        LEFTOVER_CODE
-            .into_iter()
-            .find(|code| code_of(line).contains(code))
-    })
+    find(text, |line| LEFTOVER_CODE.into_iter().find(|code| code_of(line).contains(code)))
 }
 
 /// A modest guess: a plain comment that reads as a whole statement.
@@ -217,9 +191,8 @@ fn commented_out(text: &str) -> Vec<Finding> {
             return None;
         }
         let comment = comment.trim();
-        let starts = ["let ", "use ", "fn ", "pub ", "impl ", "return ", "#["]
-            .iter()
-            .any(|s| comment.starts_with(s));
+        let starts =
+            ["let ", "use ", "fn ", "pub ", "impl ", "return ", "#["].iter().any(|s| comment.starts_with(s));
         let ends = comment.ends_with([';', '{']);
         let calls = comment.ends_with(");") || comment.ends_with(")?;") || comment.ends_with("},");
         ((starts && ends) || calls).then_some("commented-out code")
@@ -227,11 +200,7 @@ fn commented_out(text: &str) -> Vec<Finding> {
 }
 
 fn impure(text: &str) -> Vec<Finding> {
-    find(text, |line| {
-        IMPURE_WORDS
-            .into_iter()
-            .find(|word| mentions(&code_of(line), word))
-    })
+    find(text, |line| IMPURE_WORDS.into_iter().find(|word| mentions(&code_of(line), word)))
 }
 
 fn forbidden_imports(manifest: &str, allowed: &[&str]) -> Vec<Finding> {
@@ -253,12 +222,7 @@ fn check(selected: impl Fn(&str) -> bool, rule: impl Fn(&str) -> Vec<Finding>) {
             rule(&file.text).into_iter().map(located).collect::<Vec<_>>()
         })
         .collect();
-    assert!(
-        findings.is_empty(),
-        "{} findings\n{}",
-        findings.len(),
-        findings.join("\n")
-    );
+    assert!(findings.is_empty(), "{} findings\n{}", findings.len(), findings.join("\n"));
 }
 
 /// Reads every text file that git tracks or would track.
@@ -268,22 +232,13 @@ fn files() -> Vec<File> {
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
         .current_dir(root)
         .output();
-    let Ok(listed) = listed else {
-        panic!("git is needed to list the files")
-    };
-    assert!(
-        listed.status.success(),
-        "{}",
-        String::from_utf8_lossy(&listed.stderr)
-    );
+    let Ok(listed) = listed else { panic!("git is needed to list the files") };
+    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
     let files: Vec<File> = String::from_utf8_lossy(&listed.stdout)
         .split_terminator('\0')
         .filter_map(|path| {
             let text = std::fs::read_to_string(root.join(path)).ok()?;
-            Some(File {
-                path: path.to_owned(),
-                text,
-            })
+            Some(File { path: path.to_owned(), text })
         })
         .collect();
     assert!(!files.is_empty(), "git lists no files");
@@ -310,9 +265,7 @@ fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 fn find<'a>(text: &str, rule: impl Fn(&str) -> Option<&'a str>) -> Vec<Finding> {
-    numbered(text)
-        .filter_map(|(number, line)| Some((number, rule(line)?.to_owned())))
-        .collect()
+    numbered(text).filter_map(|(number, line)| Some((number, rule(line)?.to_owned()))).collect()
 }
 
 /// True if `line` holds `words` as whole words.

@@ -1,0 +1,193 @@
+//! The Kafka side of load: an idempotent producer, with or without transactions.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+
+use super::error::LoadError;
+use super::meter::Meter;
+use super::record::{Record, Stream};
+use super::target::Target;
+
+/// How long the broker may take to acknowledge what is queued, or to end a transaction.
+const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long to wait when the queue is full: a few milliseconds' worth of records leave it meanwhile.
+const QUEUE_FULL_WAIT: Duration = Duration::from_millis(2);
+
+/// How input is cut into transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transactions {
+    /// Records of a transaction.
+    pub records: usize,
+    /// Every so many transactions, the records are written and aborted first, then written again; 0 = never.
+    pub abort_every: u64,
+}
+
+impl Default for Transactions {
+    fn default() -> Self {
+        // At 8,000/s two transactions per second: the client's commit costs 100 ms.
+        Self { records: 4_000, abort_every: 5 }
+    }
+}
+
+/// Counts what became of each record.
+struct Deliveries(Arc<Meter>);
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        match result {
+            Ok(_) => self.0.add_acknowledged(),
+            // Purged by an abort: written again later.
+            Err((error, _)) if is_purged(error) => {}
+            Err((error, _)) => self.0.add_failure(error),
+        }
+    }
+}
+
+fn is_purged(error: &KafkaError) -> bool {
+    matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight))
+}
+
+/// Writes records, in transactions when told so.
+pub(super) struct Writer {
+    producer: ThreadedProducer<Deliveries>,
+    orders: String,
+    commands: String,
+    transactions: Option<Transactions>,
+    /// Records of the open transaction.
+    open: Vec<Record>,
+    ended: u64,
+    meter: Arc<Meter>,
+}
+
+impl Writer {
+    /// Connects a producer.
+    pub(super) fn new(
+        target: &Target,
+        transactions: Option<Transactions>,
+        meter: Arc<Meter>,
+    ) -> Result<Self, LoadError> {
+        let mut config = target.client_config();
+        config
+            .set("enable.idempotence", "true")
+            .set("linger.ms", "5")
+            .set("queue.buffering.max.messages", "500000")
+            .set("queue.buffering.max.kbytes", "262144");
+        if transactions.is_some() {
+            config.set("transactional.id", format!("millpond-load-{}", std::process::id()));
+        }
+        let producer: ThreadedProducer<Deliveries> = config
+            .create_with_context(Deliveries(Arc::clone(&meter)))
+            .map_err(|source| LoadError::Producer { during: "its creation", source })?;
+        if transactions.is_some() {
+            // Without a broker in its table the first init_transactions waits for up to a second.
+            let warm = producer.client().fetch_metadata(Some(&target.orders), ACKNOWLEDGE_TIMEOUT);
+            warm.map_err(|source| LoadError::Unreachable { brokers: target.brokers.clone(), source })?;
+            retried("init_transactions", || producer.init_transactions(ACKNOWLEDGE_TIMEOUT))?;
+        }
+        let (orders, commands) = (target.orders.clone(), target.commands.clone());
+        Ok(Self { producer, orders, commands, transactions, open: Vec::new(), ended: 0, meter })
+    }
+
+    /// Writes one record; ends the transaction when it is full.
+    pub(super) fn write(&mut self, record: Record) -> Result<(), LoadError> {
+        let Some(transactions) = self.transactions else {
+            return self.send(&record);
+        };
+        if self.open.is_empty() {
+            self.begin()?;
+        }
+        self.send(&record)?;
+        self.open.push(record);
+        if self.open.len() >= transactions.records { self.end(transactions) } else { Ok(()) }
+    }
+
+    /// Waits until everything is written; fails when a record was not.
+    pub(super) fn finish(&mut self) -> Result<(), LoadError> {
+        if let Some(transactions) = self.transactions.filter(|_| !self.open.is_empty()) {
+            self.end(transactions)?;
+        }
+        self.flush()?;
+        self.check()
+    }
+
+    /// Fails when a record was not written.
+    pub(super) fn check(&self) -> Result<(), LoadError> {
+        match self.meter.failures() {
+            (0, _) => Ok(()),
+            (count, first) => Err(LoadError::Undelivered { count, first }),
+        }
+    }
+
+    fn flush(&self) -> Result<(), LoadError> {
+        let flushed = self.producer.flush(ACKNOWLEDGE_TIMEOUT);
+        flushed.map_err(|source| LoadError::Producer { during: "flush", source })
+    }
+
+    fn begin(&self) -> Result<(), LoadError> {
+        let begun = self.producer.begin_transaction();
+        begun.map_err(|source| LoadError::Producer { during: "begin_transaction", source })
+    }
+
+    fn end(&mut self, transactions: Transactions) -> Result<(), LoadError> {
+        self.ended += 1;
+        if transactions.abort_every > 0 && self.ended.is_multiple_of(transactions.abort_every) {
+            // The aborted copy must reach the log, else it is no test for anyone.
+            self.flush()?;
+            retried("abort_transaction", || self.producer.abort_transaction(ACKNOWLEDGE_TIMEOUT))?;
+            self.begin()?;
+            self.open.iter().try_for_each(|record| self.send(record))?;
+        }
+        retried("commit_transaction", || self.producer.commit_transaction(ACKNOWLEDGE_TIMEOUT))?;
+        self.open.clear();
+        Ok(())
+    }
+
+    fn send(&self, record: &Record) -> Result<(), LoadError> {
+        let topic = match record.stream {
+            Stream::Orders => &self.orders,
+            Stream::Commands => &self.commands,
+        };
+        let partition = i32::try_from(record.partition).unwrap_or(i32::MAX);
+        let mut message: BaseRecord<'_, [u8], [u8]> =
+            BaseRecord::to(topic).partition(partition).timestamp(record.timestamp_ms);
+        message.key = record.key.as_deref();
+        message.payload = record.value.as_deref();
+        loop {
+            match self.producer.send(message) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    // The open loop falls behind here and catches up as soon as the broker does.
+                    self.check()?;
+                    std::thread::sleep(QUEUE_FULL_WAIT);
+                    message = back;
+                }
+                Err((source, _)) => {
+                    return Err(LoadError::Producer { during: "send", source });
+                }
+            }
+        }
+    }
+}
+
+/// Repeats a transactional call while librdkafka says that the same call again may succeed.
+fn retried(during: &'static str, mut call: impl FnMut() -> KafkaResult<()>) -> Result<(), LoadError> {
+    let began = Instant::now();
+    loop {
+        match call() {
+            Ok(()) => return Ok(()),
+            Err(KafkaError::Transaction(error))
+                if error.is_retriable() && began.elapsed() < ACKNOWLEDGE_TIMEOUT => {}
+            Err(source) => return Err(LoadError::Producer { during, source }),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Fencing the producers of instances that are gone, so that their open transactions end at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::shared::Shared;
+use crate::kafka::{Producer, ProducerSettings};
+
+/// Longest time for one id; librdkafka waits 500 ms between two tries while the old transaction is being ended.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Initialises a producer for each of `ids`, which ends their open transactions. An id that cannot be fenced is left to
+/// its transaction timeout.
+pub fn fence_dead(settings: &ProducerSettings, ids: &[String], shared: &Arc<Shared>) {
+    for id in ids {
+        let fenced = Producer::new(settings, id).map(|mut producer| {
+            producer.init(PATIENCE);
+            match producer.reply(PATIENCE * 2, || {}) {
+                Some(reply) => reply.result.map(|()| reply.took),
+                None => {
+                    producer.abandon(&shared.abandoned);
+                    Ok(PATIENCE * 2)
+                }
+            }
+        });
+        match fenced {
+            Ok(Ok(took)) => tracing::info!(%id, ms = took.as_millis(), "dead producer fenced"),
+            Ok(Err(error)) | Err(error) => tracing::warn!(%id, %error, "dead producer not fenced"),
+        }
+    }
+}

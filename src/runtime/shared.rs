@@ -1,0 +1,161 @@
+//! What the threads of an instance share, all of it off the hot path.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use millpond_topology::{Now, TaskId};
+
+use super::board::Board;
+use crate::engine::{Ownership, Snapshot};
+use crate::kafka::Abandoned;
+
+/// How long `send_offsets` waits while a JoinGroup is out.
+const HOLD_MAX: Duration = Duration::from_millis(300);
+
+/// Reads both clocks; the only place of the runtime that does.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    start: Instant,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { start: Instant::now() }
+    }
+}
+
+impl Clock {
+    /// Returns the time.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Now::new(self.start.elapsed(), i64::try_from(wall.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// Shared state of an instance.
+pub struct Shared {
+    /// The clock.
+    pub clock: Clock,
+    ownership: Mutex<Ownership>,
+    hold: Mutex<Option<Instant>>,
+    losses: AtomicU64,
+    stopping: AtomicBool,
+    fatal: Mutex<Option<String>>,
+    stamps: Mutex<BTreeMap<String, Instant>>,
+    /// Producers whose calls hang.
+    pub abandoned: Abandoned,
+    board: Mutex<Board>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A poisoned lock means a thread panicked, which ends the process; the data itself is whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// Returns the shared state of a process with 64 random bits.
+    #[must_use]
+    pub fn new(process: u64) -> Self {
+        Self {
+            clock: Clock::default(),
+            ownership: Mutex::new(Ownership::new(process)),
+            hold: Mutex::new(None),
+            losses: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+            fatal: Mutex::new(None),
+            stamps: Mutex::new(BTreeMap::new()),
+            abandoned: Arc::default(),
+            board: Mutex::new(Board::default()),
+        }
+    }
+
+    /// Returns the ownership, locked.
+    pub fn ownership(&self) -> MutexGuard<'_, Ownership> {
+        lock(&self.ownership)
+    }
+
+    /// Returns the board, locked.
+    pub fn board(&self) -> MutexGuard<'_, Board> {
+        lock(&self.board)
+    }
+
+    /// Returns one snapshot of fence and owned tasks, once no JoinGroup is out or after a bounded wait.
+    pub fn snapshot(&self) -> Snapshot {
+        loop {
+            match *lock(&self.hold) {
+                Some(since) if since.elapsed() < HOLD_MAX => {}
+                _ => break,
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.ownership().snapshot().clone()
+    }
+
+    /// Notes whether a JoinGroup is out.
+    pub fn set_hold(&self, held: Option<Instant>) {
+        *lock(&self.hold) = held;
+    }
+
+    /// Counts the losses of membership so far.
+    pub fn losses(&self) -> u64 {
+        self.losses.load(Ordering::SeqCst)
+    }
+
+    /// Notes a loss of membership.
+    pub fn lose(&self) {
+        self.ownership().lose();
+        self.losses.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Asks for a clean stop.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// Says whether a clean stop was asked for.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Notes why the process must end; the first reason stays.
+    pub fn fail(&self, why: String) {
+        tracing::error!("{why}");
+        lock(&self.fatal).get_or_insert(why);
+        self.stop();
+    }
+
+    /// Returns why the process must end, if it must.
+    pub fn fatal(&self) -> Option<String> {
+        lock(&self.fatal).clone()
+    }
+
+    /// Notes that a thread makes progress.
+    pub fn stamp(&self, thread: &str) {
+        let mut stamps = lock(&self.stamps);
+        match stamps.get_mut(thread) {
+            Some(stamp) => *stamp = Instant::now(),
+            None => {
+                stamps.insert(thread.to_owned(), Instant::now());
+            }
+        }
+    }
+
+    /// Notes that a thread has ended.
+    pub fn unstamp(&self, thread: &str) {
+        lock(&self.stamps).remove(thread);
+    }
+
+    /// Returns a thread without progress for `limit`, if there is one.
+    pub fn wedged(&self, limit: Duration) -> Option<String> {
+        let stamps = lock(&self.stamps);
+        stamps.iter().find(|(_, stamp)| stamp.elapsed() > limit).map(|(thread, _)| thread.clone())
+    }
+
+    /// Says whether `task` is still wanted with that acquisition number.
+    pub fn owns(&self, task: TaskId, incarnation: crate::engine::Incarnation) -> bool {
+        self.ownership().snapshot().owns(task, incarnation)
+    }
+}

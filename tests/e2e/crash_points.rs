@@ -1,0 +1,54 @@
+//! A crash at every step of the transaction, of the store and of the sink; every failpoint must have been hit.
+
+use std::time::Duration;
+
+use crate::support::{Node, World, group_lag, wait_until};
+
+/// Failpoints and what they do at which hit. `panic` ends the process at once, without unwinding.
+const POINTS: [(&str, &str); 10] = [
+    ("txn::before_produce", "15*off->panic"),
+    ("txn::after_produce", "15*off->panic"),
+    ("txn::after_send_offsets", "15*off->panic"),
+    ("txn::end_txn_sent", "15*off->return"),
+    ("txn::after_commit_reply", "15*off->panic"),
+    ("state::before_write_batch", "15*off->panic"),
+    ("state::after_write_batch", "15*off->panic"),
+    ("state::in_restore", "panic"),
+    ("sink::before_commit", "5*off->panic"),
+    ("sink::after_commit", "5*off->panic"),
+];
+
+#[test]
+fn a_crash_at_every_step_leaves_everything_exact() {
+    let world = World::new("points");
+    let mut node = Node::start(&world, "one", &[]);
+    node.wait_ready(Duration::from_secs(30));
+    let mut load =
+        world.start_load(&["--users", "1000", "--orders", "240000", "--rate", "5000", "--seed", "13"]);
+    wait_until("work is under way", Duration::from_secs(30), || node.committed() > 3000);
+    for (point, action) in POINTS {
+        // A kill leaves unflushed rows, so that a restore follows.
+        node.kill();
+        let mut victim = Node::start(&world, "one", &[("FAILPOINTS", &format!("{point}={action}"))]);
+        let status = victim.wait_end(Duration::from_secs(60));
+        assert!(!status.success(), "{point}: the process ended cleanly");
+        assert!(
+            victim.log().contains(&format!("failpoint {point}")),
+            "{point} was not hit:\n{}",
+            victim.log()
+        );
+        node = Node::start(&world, "one", &[]);
+        node.wait_ready(Duration::from_secs(30));
+        let before = node.committed();
+        wait_until("work goes on", Duration::from_secs(30), || {
+            node.committed() > before || group_lag(&world) == 0
+        });
+    }
+    assert!(load.wait().is_ok_and(|status| status.success()), "load");
+    wait_until("the input is drained", Duration::from_secs(120), || group_lag(&world) == 0);
+    wait_until("the sink is drained", Duration::from_secs(120), || {
+        node.metric("millpond_sink_lag_offsets") == 0.0
+    });
+    assert_eq!(node.stop().code(), Some(0), "{}", node.log());
+    world.verify(&["one"]);
+}

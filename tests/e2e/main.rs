@@ -1,0 +1,13 @@
+//! End-to-end tests: the built binary against a real Kafka and a real PostgreSQL.
+//!
+//! `./dev test` starts both and hands their addresses over (`MILLPOND_TEST_BROKERS`, `MILLPOND_TEST_POSTGRES`). Each test
+//! has its own topics, application id, database and state directory.
+
+mod support;
+
+mod crash_points;
+mod exact;
+mod failover;
+mod idle_lag;
+mod kills;
+mod shutdown;

@@ -1,0 +1,41 @@
+//! Clean stop under load, and clear ends when something is wrong.
+
+use std::time::Duration;
+
+use crate::support::{Ends, Node, World, group_lag, wait_until};
+
+#[test]
+fn sigterm_under_load_leaves_nothing_open_and_nothing_to_replay() {
+    let world = World::new("sigterm");
+    let mut node = Node::start(&world, "one", &[]);
+    node.wait_ready(Duration::from_secs(30));
+    let mut load =
+        world.start_load(&["--users", "200", "--orders", "40000", "--rate", "5000", "--seed", "5"]);
+    wait_until("work is under way", Duration::from_secs(30), || node.committed() > 5000);
+    assert_eq!(node.stop().code(), Some(0), "{}", node.log());
+    assert!(!Ends::of(&world, &world.changelog()).is_open(), "a transaction is left open");
+    assert!(!Ends::of(&world, &world.topic("account.events")).is_open(), "a transaction is left open");
+    let mut again = Node::start(&world, "one", &[]);
+    again.wait_ready(Duration::from_secs(30));
+    assert_eq!(again.metric("millpond_restore_records_total"), 0.0, "a clean stop leaves nothing to replay");
+    assert!(load.wait().is_ok_and(|status| status.success()), "load");
+    wait_until("the input is drained", Duration::from_secs(60), || group_lag(&world) == 0);
+    wait_until("the sink is drained", Duration::from_secs(60), || {
+        again.metric("millpond_sink_lag_offsets") == 0.0
+    });
+    assert_eq!(again.stop().code(), Some(0), "{}", again.log());
+    world.verify(&["one"]);
+}
+
+#[test]
+fn a_second_process_on_the_same_state_directory_is_refused_with_the_owner_named() {
+    let world = World::new("twice");
+    let mut first = Node::start(&world, "one", &[]);
+    first.wait_ready(Duration::from_secs(30));
+    let mut second = Node::start(&world, "one", &[]);
+    let status = second.wait_end(Duration::from_secs(30));
+    assert!(!status.success());
+    assert!(second.log().contains("pid"), "the owner is not named:\n{}", second.log());
+    assert!(first.is_alive());
+    assert_eq!(first.stop().code(), Some(0), "{}", first.log());
+}

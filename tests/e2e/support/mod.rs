@@ -1,0 +1,40 @@
+//! What every end-to-end test needs.
+
+mod http;
+mod node;
+mod offsets;
+mod world;
+
+pub(crate) use http::get;
+pub(crate) use node::Node;
+pub(crate) use offsets::{Ends, group_lag};
+pub(crate) use world::World;
+
+use std::time::{Duration, Instant};
+
+/// Waits until `done` answers `true`, looking every 50 ms; fails the test with `what` after `limit`.
+pub(crate) fn wait_until(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < limit, "not within {limit:?}: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A small generator for test schedules (SplitMix64); its seed is printed by the test that uses it.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Returns a number in `from..to`.
+    pub(crate) fn between(&mut self, from: u64, to: u64) -> u64 {
+        from + self.next() % (to - from)
+    }
+}

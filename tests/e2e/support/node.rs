@@ -1,0 +1,143 @@
+//! A running `millpond run`.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::http::get;
+use super::wait_until;
+use super::world::World;
+
+/// A child process; killed when dropped.
+pub(crate) struct Node {
+    child: Child,
+    log: PathBuf,
+    address: Option<String>,
+}
+
+impl Node {
+    /// Starts an instance with further configuration.
+    pub(crate) fn start(world: &World, instance: &str, extra: &[(&str, &str)]) -> Self {
+        let log = world.dir.path().join(format!("{instance}-{}.log", std::process::id()));
+        let file = File::options().create(true).append(true).open(&log);
+        let file = file.unwrap_or_else(|error| panic!("{}: {error}", log.display()));
+        // The address is read from the end of the log: what an earlier run wrote there is skipped.
+        let offset = file.metadata().map_or(0, |data| data.len());
+        let mut command = world.command(instance, &["run"]);
+        command.env("MILLPOND_INSTANCE__ID", instance).env("NO_COLOR", "1").envs(extra.iter().copied());
+        let child = command.stdout(Stdio::null()).stderr(file).spawn();
+        let child = child.unwrap_or_else(|error| panic!("millpond run: {error}"));
+        let mut node = Self { child, log, address: None };
+        node.address = node.find_address(offset);
+        node
+    }
+
+    fn find_address(&mut self, offset: u64) -> Option<String> {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(30) {
+            let text = std::fs::read(&self.log).unwrap_or_default();
+            let from = usize::try_from(offset).unwrap_or(0).min(text.len());
+            let text = String::from_utf8_lossy(&text[from..]).into_owned();
+            if let Some(rest) = text.split("http listening on http://").nth(1) {
+                let end =
+                    rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':')).unwrap_or(rest.len());
+                return Some(rest[..end].to_owned());
+            }
+            if self.child.try_wait().is_ok_and(|status| status.is_some()) {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        None
+    }
+
+    /// Returns what it logged.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// Returns status code and body of a path.
+    pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
+        get(self.address.as_deref()?, path)
+    }
+
+    /// Returns `/status`.
+    pub(crate) fn status(&self) -> Option<Value> {
+        serde_json::from_str(&self.get("/status")?.1).ok()
+    }
+
+    /// Returns the sum of a metric over its series.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let Some((_, text)) = self.get("/metrics") else { return 0.0 };
+        let of = |line: &str| {
+            let (series, value) = line.rsplit_once(' ')?;
+            (series.split('{').next()? == name).then(|| value.parse::<f64>().ok())?
+        };
+        text.lines().filter_map(of).sum()
+    }
+
+    /// Returns the sum of the committed input offsets.
+    pub(crate) fn committed(&self) -> i64 {
+        let Some(status) = self.status() else { return 0 };
+        let inputs = status["tasks"].as_array().into_iter().flatten();
+        inputs
+            .flat_map(|task| task["inputs"].as_array().into_iter().flatten())
+            .filter_map(|i| i["committed"].as_i64())
+            .sum()
+    }
+
+    /// Says whether the process still runs.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_none())
+    }
+
+    /// Waits until it has tasks and all of them run.
+    pub(crate) fn wait_ready(&mut self, limit: Duration) {
+        let begun = Instant::now();
+        while self.get("/readyz").is_none_or(|(code, _)| code != 200) || self.tasks() == 0 {
+            assert!(self.is_alive(), "the process ended:\n{}", self.log());
+            assert!(
+                begun.elapsed() < limit,
+                "not ready within {limit:?}: {:?}\n{}",
+                self.status(),
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Returns the number of its tasks.
+    pub(crate) fn tasks(&self) -> usize {
+        self.status().and_then(|status| status["tasks"].as_array().map(Vec::len)).unwrap_or(0)
+    }
+
+    /// Kills it as a crash would, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Asks for a clean stop by SIGTERM and returns how it ended.
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        let signalled = std::process::Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(signalled.is_ok_and(|status| status.success()), "kill -TERM {pid}");
+        wait_until("the process ends after SIGTERM", Duration::from_secs(40), || !self.is_alive());
+        self.child.wait().unwrap_or_else(|error| panic!("wait: {error}"))
+    }
+
+    /// Waits until the process ends by itself.
+    pub(crate) fn wait_end(&mut self, limit: Duration) -> ExitStatus {
+        wait_until("the process ends", limit, || !self.is_alive());
+        self.child.wait().unwrap_or_else(|error| panic!("wait: {error}"))
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

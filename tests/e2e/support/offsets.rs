@@ -1,0 +1,73 @@
+//! Ends of partitions and the group's lag, as Kafka itself tells them.
+
+use std::time::Duration;
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::world::World;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Last stable offset and high watermark of a topic's partitions.
+pub(crate) struct Ends {
+    pub(crate) last_stable: Vec<i64>,
+    pub(crate) high_watermark: Vec<i64>,
+}
+
+fn client(world: &World, isolation: &str) -> BaseConsumer {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", &world.brokers)
+        .set("group.id", &world.app)
+        .set("isolation.level", isolation);
+    config.create().unwrap_or_else(|error| panic!("consumer: {error}"))
+}
+
+fn partitions(client: &BaseConsumer, topic: &str) -> i32 {
+    let metadata =
+        client.fetch_metadata(Some(topic), TIMEOUT).unwrap_or_else(|error| panic!("{topic}: {error}"));
+    i32::try_from(metadata.topics()[0].partitions().len()).unwrap_or(0)
+}
+
+impl Ends {
+    /// Asks for the ends of `topic`.
+    pub(crate) fn of(world: &World, topic: &str) -> Self {
+        let ends = |isolation| {
+            let client = client(world, isolation);
+            let end = |partition| {
+                let found = client.fetch_watermarks(topic, partition, TIMEOUT);
+                found.unwrap_or_else(|error| panic!("{topic}-{partition}: {error}")).1
+            };
+            (0..partitions(&client, topic)).map(end).collect()
+        };
+        Self { last_stable: ends("read_committed"), high_watermark: ends("read_uncommitted") }
+    }
+
+    /// Says whether an open transaction covers the end of a partition.
+    pub(crate) fn is_open(&self) -> bool {
+        self.last_stable != self.high_watermark
+    }
+}
+
+/// Returns the group's lag over the input topics: high watermark less committed offset, as `kafka-consumer-groups` counts.
+pub(crate) fn group_lag(world: &World) -> i64 {
+    let client = client(world, "read_uncommitted");
+    let mut lag = 0;
+    for topic in [world.topic("order.events"), world.topic("account.commands")] {
+        for partition in 0..partitions(&client, &topic) {
+            let mut list = TopicPartitionList::new();
+            list.add_partition(&topic, partition);
+            let committed = client.committed_offsets(list, TIMEOUT).unwrap_or_else(|error| panic!("{error}"));
+            let committed = match committed.elements()[0].offset() {
+                Offset::Offset(offset) => offset,
+                _ => 0,
+            };
+            let (_, end) =
+                client.fetch_watermarks(&topic, partition, TIMEOUT).unwrap_or_else(|e| panic!("{e}"));
+            lag += end - committed;
+        }
+    }
+    lag
+}

@@ -1,0 +1,157 @@
+//! One application of its own: topics, application id, database, state directories.
+
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+static WORLDS: AtomicU32 = AtomicU32::new(0);
+
+fn required(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests by `./dev test`"))
+}
+
+/// An application that nothing else uses.
+pub(crate) struct World {
+    pub(crate) app: String,
+    pub(crate) brokers: String,
+    pub(crate) postgres: String,
+    pub(crate) dir: tempfile::TempDir,
+    extra: Vec<(String, String)>,
+}
+
+impl World {
+    /// Creates topics, database and schema.
+    pub(crate) fn new(name: &str) -> Self {
+        Self::with(name, &[])
+    }
+
+    /// As `new`, with further configuration for every command.
+    pub(crate) fn with(name: &str, extra: &[(&str, &str)]) -> Self {
+        let world = Self::bare(name, extra);
+        world.ok(&["topics", "init", "--execute"]);
+        world.ok(&["migrate"]);
+        world
+    }
+
+    fn bare(name: &str, extra: &[(&str, &str)]) -> Self {
+        let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let number = WORLDS.fetch_add(1, Ordering::SeqCst);
+        let app = format!("{name}-{}-{millis}-{number}", std::process::id());
+        let server = required("MILLPOND_TEST_POSTGRES");
+        let database = app.replace('-', "_");
+        let (base, _) = server.rsplit_once('/').unwrap_or_else(|| panic!("no database in {server}"));
+        let created = Command::new("psql")
+            .args([
+                "-X",
+                "-q",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-d",
+                &server,
+                "-c",
+                &format!("CREATE DATABASE {database}"),
+            ])
+            .output()
+            .unwrap_or_else(|error| panic!("psql: {error}"));
+        assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
+        Self {
+            app,
+            brokers: required("MILLPOND_TEST_BROKERS"),
+            postgres: format!("{base}/{database}"),
+            dir: tempfile::tempdir().unwrap_or_else(|error| panic!("temporary directory: {error}")),
+            extra: extra.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        }
+    }
+
+    /// Returns a topic's name in this world.
+    pub(crate) fn topic(&self, name: &str) -> String {
+        format!("{}.{name}", self.app)
+    }
+
+    /// Returns the name of the changelog.
+    pub(crate) fn changelog(&self) -> String {
+        format!("{}.accounts.changelog", self.app)
+    }
+
+    /// Returns the state directory of an instance (the parent of `<app>`).
+    pub(crate) fn state(&self, instance: &str) -> PathBuf {
+        self.dir.path().join(instance)
+    }
+
+    /// Returns a command of the binary with this world's configuration.
+    pub(crate) fn command(&self, instance: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_millpond"));
+        let set = [
+            ("MILLPOND_APP__ID", self.app.clone()),
+            ("MILLPOND_KAFKA__BROKERS", self.brokers.clone()),
+            ("MILLPOND_TOPICS__ORDERS__NAME", self.topic("order.events")),
+            ("MILLPOND_TOPICS__COMMANDS__NAME", self.topic("account.commands")),
+            ("MILLPOND_TOPICS__ACCOUNTS__NAME", self.topic("account.events")),
+            ("MILLPOND_TOPICS__DEADLETTER__NAME", self.topic("deadletter.events")),
+            ("MILLPOND_SINK__POSTGRES__URL", self.postgres.clone()),
+            ("MILLPOND_STATE__DIR", self.state(instance).display().to_string()),
+            ("MILLPOND_HTTP__LISTEN", "127.0.0.1:0".to_owned()),
+        ];
+        command.envs(set).env_remove("RUST_LOG").env_remove("FAILPOINTS").args(args).stdin(Stdio::null());
+        command.envs(self.extra.iter().map(|(key, value)| (key, value)));
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        self.command("none", args).output().unwrap_or_else(|error| panic!("{args:?}: {error}"))
+    }
+
+    /// Runs a command that must succeed, and returns what it printed.
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success(),
+            "{args:?}: {}\n{stdout}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        stdout
+    }
+
+    /// Writes a load; `args` are those of `millpond load`.
+    pub(crate) fn load(&self, args: &[&str]) {
+        self.ok(&[&["load"], args].concat());
+    }
+
+    /// Starts a load in the background.
+    pub(crate) fn start_load(&self, args: &[&str]) -> std::process::Child {
+        let mut command = self.command("none", &[&["load"], args].concat());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap_or_else(|error| panic!("load: {error}"))
+    }
+
+    /// Lets the oracle judge; every check must have passed. `instances` are those whose stores are compared.
+    pub(crate) fn verify(&self, instances: &[&str]) {
+        let mut args = vec!["verify".to_owned()];
+        let (first, rest) = instances.split_first().unwrap_or_else(|| panic!("no instance"));
+        for instance in rest {
+            args.extend([
+                "--state-dir".to_owned(),
+                self.state(instance).join(&self.app).display().to_string(),
+            ]);
+        }
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let output = self.command(first, &args).output().unwrap_or_else(|error| panic!("verify: {error}"));
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "the oracle objects ({}):\n{stdout}\n{stderr}", output.status);
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let kept =
+                std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap_or_else(|e| panic!("{e}")));
+            eprintln!("state and logs kept in {}", kept.keep().display());
+        }
+    }
+}
