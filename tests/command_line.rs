@@ -1,6 +1,7 @@
 //! The built binary as an operator meets it: exit codes, what goes to which stream, and what the errors say.
 //!
 //! A broker is named by `MILLPOND_TEST_BROKERS`; every test has its own topic names.
+#![allow(clippy::expect_used, reason = "a test may fail by panicking")]
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -8,6 +8,8 @@ use std::process::Command;
 
 /// Lines that no Rust file may exceed; 400 is where a writer starts to look for the seam.
 const FILE_LINES_MAX: usize = 700;
+/// Holds every `unsafe` line of the project by decision (ADR 2), and is as long as that takes.
+const ALL_UNSAFE: &str = "src/kafka/ffi.rs";
 /// Half of the production files are no longer than this.
 const FILE_LINES_MEDIAN_MAX: usize = 150;
 /// How far above an `unsafe` its reason may start, in lines.
@@ -53,7 +55,7 @@ type Finding = (usize, String);
 
 #[test]
 fn no_rust_file_is_too_long() {
-    check(is_rust, too_long);
+    check(|path| is_rust(path) && path != ALL_UNSAFE, too_long);
 }
 
 #[test]

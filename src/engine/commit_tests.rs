@@ -217,8 +217,12 @@ fn a_clean_transaction_applies_all_its_tasks() {
 #[test]
 fn a_task_of_another_incarnation_or_a_missing_fence_aborts_before_offsets_are_sent() {
     for change in [
-        |s: &mut Snapshot| drop(s.owned.insert(TASK, Incarnation { process: 1, acquisition: 2 })),
-        |s: &mut Snapshot| drop(s.owned.remove(&ALIEN)),
+        |s: &mut Snapshot| {
+            s.owned.insert(TASK, Incarnation { process: 1, acquisition: 2 });
+        },
+        |s: &mut Snapshot| {
+            s.owned.remove(&ALIEN);
+        },
         |s: &mut Snapshot| s.fence = None,
     ] {
         let mut stale = snapshot();
@@ -328,7 +332,7 @@ fn an_unknown_member_is_lost_and_never_redone() {
 #[test]
 fn being_fenced_twice_without_a_loss_between_stops_the_process() {
     let mut machine = Commit::new(limits());
-    let mut fenced = |machine: &mut Commit, ms| {
+    let fenced = |machine: &mut Commit, ms| {
         for event in [Event::Begin(members()), Event::Due] {
             assert!(machine.step(at(ms), event).is_ok());
         }

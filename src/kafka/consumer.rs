@@ -106,11 +106,12 @@ impl Consumer {
     pub fn fetch(&mut self, wait: Duration, max: usize, out: &mut Vec<Message>) {
         let before = out.len();
         self.queue.take_ready(max, out);
-        if out.len() == before && !wait.is_zero() {
-            if let Some(first) = self.queue.take_one(wait) {
-                out.push(first);
-                self.queue.take_ready(max.saturating_sub(1), out);
-            }
+        if out.len() == before
+            && !wait.is_zero()
+            && let Some(first) = self.queue.take_one(wait)
+        {
+            out.push(first);
+            self.queue.take_ready(max.saturating_sub(1), out);
         }
         if self.served.elapsed() >= SERVE_EVERY {
             self.serve(out);

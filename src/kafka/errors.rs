@@ -31,7 +31,7 @@ pub fn classify(error: &CallError) -> Class {
 
 /// Says whether a failed delivery is only the trace of an abort.
 #[must_use]
-pub fn is_purge(failed: i32) -> bool {
+pub(crate) fn is_purge(failed: i32) -> bool {
     matches!(failed, code::PURGE_QUEUE | code::PURGE_INFLIGHT)
 }
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use rdkafka_sys as sys;
 
+// SAFETY: signatures as in librdkafka's `rdkafka.h`, with error codes as the C `int` that they are.
 unsafe extern "C" {
     #[link_name = "rd_kafka_error_code"]
     fn error_code(error: *const sys::rd_kafka_error_t) -> c_int;
@@ -83,7 +84,7 @@ fn millis(timeout: Duration) -> c_int {
 }
 
 /// Returns librdkafka's name of an error code.
-pub fn code_name(code: i32) -> String {
+pub(crate) fn code_name(code: i32) -> String {
     // SAFETY: takes any code and returns a static string.
     text(unsafe { err2name(code) })
 }
@@ -136,7 +137,7 @@ impl CallError {
 
 /// What kind of client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Consumer; manual assignment only.
     Consumer,
     /// Producer.
@@ -145,7 +146,7 @@ pub enum Kind {
 
 /// A client instance.
 #[derive(Debug)]
-pub struct Handle {
+pub(crate) struct Handle {
     rk: NonNull<sys::rd_kafka_t>,
     kind: Kind,
 }
@@ -175,7 +176,7 @@ impl Handle {
     ///
     /// # Errors
     /// librdkafka's text for a key that it refuses, with the key named.
-    pub fn new<'c>(
+    pub(crate) fn new<'c>(
         kind: Kind,
         config: impl Iterator<Item = (&'c str, &'c str)>,
     ) -> Result<Arc<Self>, CallError> {
@@ -225,7 +226,7 @@ impl Handle {
     }
 
     /// Returns the error that finished the instance, if one did.
-    pub fn fatal_error(&self) -> Option<CallError> {
+    pub(crate) fn fatal_error(&self) -> Option<CallError> {
         let mut why = [0 as c_char; 512];
         // SAFETY: reads into a buffer whose length is passed along.
         let found = unsafe { fatal_error(self.ptr(), why.as_mut_ptr(), why.len()) };
@@ -236,7 +237,11 @@ impl Handle {
     ///
     /// # Errors
     /// When no broker answers in `timeout`, or the topic does not exist.
-    pub fn partition_count(self: &Arc<Self>, topic: &str, timeout: Duration) -> Result<u32, CallError> {
+    pub(crate) fn partition_count(
+        self: &Arc<Self>,
+        topic: &str,
+        timeout: Duration,
+    ) -> Result<u32, CallError> {
         let handle = Topic::new(self, topic)?;
         let mut out: *const sys::rd_kafka_metadata = ptr::null();
         // SAFETY: `out` is written on success and destroyed once; its arrays have the lengths that it names.
@@ -262,7 +267,7 @@ impl Handle {
     }
 
     /// Returns the end of a partition as the last fetch reported it, without asking a broker; `None` when unknown.
-    pub fn cached_end(&self, topic: &CStr, partition: i32) -> Option<i64> {
+    pub(crate) fn cached_end(&self, topic: &CStr, partition: i32) -> Option<i64> {
         let (mut low, mut high) = (-1i64, -1i64);
         // SAFETY: reads two integers.
         let failed = unsafe {
@@ -280,7 +285,7 @@ impl Handle {
 
 /// A topic of a client.
 #[derive(Debug)]
-pub struct Topic {
+pub(crate) struct Topic {
     rkt: NonNull<sys::rd_kafka_topic_t>,
     _handle: Arc<Handle>,
 }
@@ -300,7 +305,7 @@ impl Topic {
     ///
     /// # Errors
     /// When librdkafka refuses the name.
-    pub fn new(handle: &Arc<Handle>, name: &str) -> Result<Self, CallError> {
+    pub(crate) fn new(handle: &Arc<Handle>, name: &str) -> Result<Self, CallError> {
         let c_name = c_string(name);
         // SAFETY: the name is copied; a null configuration means defaults.
         let rkt = unsafe { sys::rd_kafka_topic_new(handle.ptr(), c_name.as_ptr(), ptr::null_mut()) };
@@ -517,7 +522,7 @@ impl millpond_topology::RawRecord for Message {
 
 /// A queue of messages or events.
 #[derive(Debug)]
-pub struct Queue {
+pub(crate) struct Queue {
     queue: NonNull<sys::rd_kafka_queue_t>,
     handle: Arc<Handle>,
     buffer: Vec<*mut sys::rd_kafka_message_t>,
@@ -545,7 +550,7 @@ impl Queue {
     ///
     /// # Errors
     /// When librdkafka cannot allocate one.
-    pub fn new(handle: &Arc<Handle>) -> Result<Self, CallError> {
+    pub(crate) fn new(handle: &Arc<Handle>) -> Result<Self, CallError> {
         // SAFETY: plain constructor.
         Self::wrap(handle, unsafe { sys::rd_kafka_queue_new(handle.ptr()) })
     }
@@ -554,7 +559,7 @@ impl Queue {
     ///
     /// # Errors
     /// When there is none.
-    pub fn main(handle: &Arc<Handle>) -> Result<Self, CallError> {
+    pub(crate) fn main(handle: &Arc<Handle>) -> Result<Self, CallError> {
         // SAFETY: returns a new reference.
         Self::wrap(handle, unsafe { sys::rd_kafka_queue_get_main(handle.ptr()) })
     }
@@ -563,7 +568,7 @@ impl Queue {
     ///
     /// # Errors
     /// When the partition cannot be known.
-    pub fn partition(handle: &Arc<Handle>, topic: &str, partition: u32) -> Result<Self, CallError> {
+    pub(crate) fn partition(handle: &Arc<Handle>, topic: &str, partition: u32) -> Result<Self, CallError> {
         let topic = c_string(topic);
         let partition = i32::try_from(partition).unwrap_or(-1);
         // SAFETY: the name is copied; returns a new reference.
@@ -573,21 +578,21 @@ impl Queue {
     }
 
     /// Forwards this queue's content to `to`, or to nobody.
-    pub fn forward(&self, to: Option<&Self>) {
+    pub(crate) fn forward(&self, to: Option<&Self>) {
         let to = to.map_or(ptr::null_mut(), |to| to.queue.as_ptr());
         // SAFETY: both queues are alive; librdkafka keeps a reference to the target.
         unsafe { sys::rd_kafka_queue_forward(self.queue.as_ptr(), to) }
     }
 
     /// Takes one message, waiting up to `wait`.
-    pub fn take_one(&self, wait: Duration) -> Option<Message> {
+    pub(crate) fn take_one(&self, wait: Duration) -> Option<Message> {
         // SAFETY: returns an owned message or null.
         let message = unsafe { sys::rd_kafka_consume_queue(self.queue.as_ptr(), millis(wait)) };
         NonNull::new(message).map(|message| Message { message, _handle: Arc::clone(&self.handle) })
     }
 
     /// Moves up to `max` messages that are there already into `out`, without waiting.
-    pub fn take_ready(&mut self, max: usize, out: &mut Vec<Message>) {
+    pub(crate) fn take_ready(&mut self, max: usize, out: &mut Vec<Message>) {
         self.buffer.clear();
         self.buffer.resize(max, ptr::null_mut());
         // SAFETY: writes at most `max` owned messages into a buffer of that length and returns how many.
@@ -601,7 +606,7 @@ impl Queue {
     }
 
     /// Takes one event, waiting up to `wait`.
-    pub fn poll_event(&self, wait: Duration) -> Option<Event> {
+    pub(crate) fn poll_event(&self, wait: Duration) -> Option<Event> {
         // SAFETY: returns an owned event or null.
         let event = unsafe { sys::rd_kafka_queue_poll(self.queue.as_ptr(), millis(wait)) };
         let event = NonNull::new(event)?;
@@ -627,7 +632,7 @@ pub struct DeliveryFailure {
 
 /// What a client reports on its main queue.
 #[derive(Debug)]
-pub enum Event {
+pub(crate) enum Event {
     /// Deliveries that failed; successes are not reported.
     Failures(Vec<DeliveryFailure>),
     /// The client lost a broker, or worse.
@@ -674,22 +679,11 @@ impl Event {
 
 /// Consumer calls.
 impl Handle {
-    /// Assigns exactly `positions`.
-    ///
-    /// # Errors
-    /// librdkafka's.
-    pub fn assign(&self, positions: &[Position]) -> Result<(), CallError> {
-        let list = List::new(positions)?;
-        // SAFETY: the list is copied.
-        let failed = unsafe { sys::rd_kafka_assign(self.ptr(), list.0.as_ptr()) as i32 };
-        if failed == 0 { Ok(()) } else { Err(CallError::plain(failed, "assign".into())) }
-    }
-
     /// Adds `positions` to the assignment.
     ///
     /// # Errors
     /// librdkafka's.
-    pub fn incremental_assign(&self, positions: &[Position]) -> Result<(), CallError> {
+    pub(crate) fn incremental_assign(&self, positions: &[Position]) -> Result<(), CallError> {
         let list = List::new(positions)?;
         // SAFETY: the list is copied; the error object is taken over.
         CallError::take(unsafe { sys::rd_kafka_incremental_assign(self.ptr(), list.0.as_ptr()) })
@@ -699,7 +693,7 @@ impl Handle {
     ///
     /// # Errors
     /// librdkafka's.
-    pub fn incremental_unassign(&self, positions: &[Position]) -> Result<(), CallError> {
+    pub(crate) fn incremental_unassign(&self, positions: &[Position]) -> Result<(), CallError> {
         let list = List::new(positions)?;
         // SAFETY: the list is copied; the error object is taken over.
         CallError::take(unsafe { sys::rd_kafka_incremental_unassign(self.ptr(), list.0.as_ptr()) })
@@ -710,7 +704,11 @@ impl Handle {
     ///
     /// # Errors
     /// When the coordinator does not answer in `timeout`.
-    pub fn committed(&self, positions: &[Position], timeout: Duration) -> Result<Vec<Position>, CallError> {
+    pub(crate) fn committed(
+        &self,
+        positions: &[Position],
+        timeout: Duration,
+    ) -> Result<Vec<Position>, CallError> {
         let list = List::new(positions)?;
         // SAFETY: the list is ours and is filled in place.
         let failed = unsafe { committed(self.ptr(), list.0.as_ptr(), millis(timeout)) };
@@ -718,7 +716,7 @@ impl Handle {
     }
 
     /// Serves the consumer's main queue, to which partitions that are not forwarded also deliver; returns its message.
-    pub fn consumer_poll(self: &Arc<Self>, wait: Duration) -> Option<Message> {
+    pub(crate) fn consumer_poll(self: &Arc<Self>, wait: Duration) -> Option<Message> {
         // SAFETY: returns an owned message or null.
         let message = unsafe { sys::rd_kafka_consumer_poll(self.ptr(), millis(wait)) };
         NonNull::new(message).map(|message| Message { message, _handle: Arc::clone(self) })
@@ -727,7 +725,7 @@ impl Handle {
 
 /// A fence as the transaction's offsets carry it. Only [`millpond_membership::Fence`] makes one, so that an unfenced
 /// commit cannot be expressed.
-pub struct GroupMetadata(NonNull<sys::rd_kafka_consumer_group_metadata_t>);
+pub(crate) struct GroupMetadata(NonNull<sys::rd_kafka_consumer_group_metadata_t>);
 
 // SAFETY: an immutable value object.
 unsafe impl Send for GroupMetadata {}
@@ -744,7 +742,7 @@ impl GroupMetadata {
     ///
     /// # Errors
     /// When librdkafka cannot allocate it.
-    pub fn new(fence: &millpond_membership::Fence) -> Result<Self, CallError> {
+    pub(crate) fn new(fence: &millpond_membership::Fence) -> Result<Self, CallError> {
         let (group, member) = (c_string(fence.group()), c_string(fence.member()));
         let instance = fence.instance().map(c_string);
         // SAFETY: strings are copied; a null instance means dynamic membership.
@@ -762,7 +760,7 @@ impl GroupMetadata {
 
 /// A record to produce.
 #[derive(Debug, Clone, Copy)]
-pub struct ToProduce<'a> {
+pub(crate) struct ToProduce<'a> {
     /// Key.
     pub key: Option<&'a [u8]>,
     /// Value.
@@ -784,7 +782,7 @@ impl Handle {
     ///
     /// # Errors
     /// When the record is refused at once (too large, no transaction).
-    pub fn produce<'h>(
+    pub(crate) fn produce<'h>(
         &self,
         topic: &Topic,
         partition: u32,
@@ -830,7 +828,7 @@ impl Handle {
     }
 
     /// Queues many records for one partition, without timestamps and headers; returns the codes of those refused.
-    pub fn produce_batch<'r>(
+    pub(crate) fn produce_batch<'r>(
         &self,
         topic: &Topic,
         partition: u32,
@@ -871,7 +869,7 @@ impl Handle {
 
     /// Waits up to `timeout` until nothing is queued or in flight; `true` when so. Delivery reports are left on the
     /// main queue: whoever calls drains it, else failed ones count as outstanding for ever.
-    pub fn flush(&self, timeout: Duration) -> bool {
+    pub(crate) fn flush(&self, timeout: Duration) -> bool {
         // SAFETY: plain call.
         unsafe { flush(self.ptr(), millis(timeout)) == 0 }
     }
@@ -880,7 +878,7 @@ impl Handle {
     ///
     /// # Errors
     /// Retriable: call again.
-    pub fn init_transactions(&self, timeout: Duration) -> Result<(), CallError> {
+    pub(crate) fn init_transactions(&self, timeout: Duration) -> Result<(), CallError> {
         // SAFETY: the error object is taken over.
         CallError::take(unsafe { sys::rd_kafka_init_transactions(self.ptr(), millis(timeout)) })
     }
@@ -889,7 +887,7 @@ impl Handle {
     ///
     /// # Errors
     /// librdkafka's.
-    pub fn begin_transaction(&self) -> Result<(), CallError> {
+    pub(crate) fn begin_transaction(&self) -> Result<(), CallError> {
         // SAFETY: the error object is taken over.
         CallError::take(unsafe { sys::rd_kafka_begin_transaction(self.ptr()) })
     }
@@ -898,7 +896,7 @@ impl Handle {
     ///
     /// # Errors
     /// By its flags.
-    pub fn send_offsets(
+    pub(crate) fn send_offsets(
         &self,
         offsets: &[Position],
         fence: &GroupMetadata,
@@ -920,7 +918,7 @@ impl Handle {
     ///
     /// # Errors
     /// Whatever it returns but success, the outcome is unknown (rule R1).
-    pub fn commit_transaction(&self, timeout: Duration) -> Result<(), CallError> {
+    pub(crate) fn commit_transaction(&self, timeout: Duration) -> Result<(), CallError> {
         // SAFETY: the error object is taken over.
         CallError::take(unsafe { sys::rd_kafka_commit_transaction(self.ptr(), millis(timeout)) })
     }
@@ -929,7 +927,7 @@ impl Handle {
     ///
     /// # Errors
     /// Retriable: drain the main queue and call again.
-    pub fn abort_transaction(&self, timeout: Duration) -> Result<(), CallError> {
+    pub(crate) fn abort_transaction(&self, timeout: Duration) -> Result<(), CallError> {
         // SAFETY: the error object is taken over.
         CallError::take(unsafe { sys::rd_kafka_abort_transaction(self.ptr(), millis(timeout)) })
     }
@@ -937,14 +935,14 @@ impl Handle {
 
 /// Reusable memory of [`Handle::produce_batch`].
 #[derive(Default)]
-pub struct Batch(Vec<sys::rd_kafka_message_t>);
+pub(crate) struct Batch(Vec<sys::rd_kafka_message_t>);
 
 // SAFETY: holds dead pointers between calls; they are never read.
 unsafe impl Send for Batch {}
 
 /// Which records a query for the end of a partition sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Isolation {
+pub(crate) enum Isolation {
     /// Up to the last stable offset.
     ReadCommitted,
     /// Up to the high watermark.
@@ -952,9 +950,9 @@ pub enum Isolation {
 }
 
 /// Logical offset of a partition's start, for [`Handle::list_offsets`].
-pub const EARLIEST: i64 = -2;
+pub(crate) const EARLIEST: i64 = -2;
 /// Logical offset of a partition's end, for [`Handle::list_offsets`].
-pub const LATEST: i64 = -1;
+pub(crate) const LATEST: i64 = -1;
 
 /// Admin calls.
 impl Handle {
@@ -962,7 +960,7 @@ impl Handle {
     ///
     /// # Errors
     /// When no answer comes in `timeout`; a partition's own error is in its position.
-    pub fn list_offsets(
+    pub(crate) fn list_offsets(
         self: &Arc<Self>,
         positions: &[Position],
         isolation: Isolation,
@@ -1001,7 +999,7 @@ impl Handle {
     ///
     /// # Errors
     /// When no answer comes in `timeout`.
-    pub fn describe_topics(
+    pub(crate) fn describe_topics(
         self: &Arc<Self>,
         topics: &[&str],
         timeout: Duration,

@@ -72,7 +72,7 @@ impl Reply {
     /// # Errors
     /// The class of the error.
     pub fn class(&self) -> Result<(), Class> {
-        self.result.as_ref().map(|()| ()).map_err(classify)
+        self.result.as_ref().copied().map_err(classify)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::kafka::{CallError, Cluster, TopicFacts};
 
 /// What every topic of a topology is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub(crate) struct Facts {
     topics: BTreeMap<String, TopicFacts>,
 }
 
@@ -53,7 +53,7 @@ impl Facts {
     ///
     /// # Errors
     /// [`FactsError`] names the topic and the cure.
-    pub fn gather(cluster: &Cluster, topology: &Topology) -> Result<Self, FactsError> {
+    pub(crate) fn gather(cluster: &Cluster, topology: &Topology) -> Result<Self, FactsError> {
         let mut names: Vec<String> = Vec::new();
         for sub in topology.sub_topologies() {
             names.extend(sub.inputs().map(|(_, topic)| topic.to_owned()));
@@ -93,19 +93,19 @@ impl Facts {
 
     /// Returns the topic id.
     #[must_use]
-    pub fn topic_id(&self, topic: &str) -> Option<[u8; 16]> {
+    pub(crate) fn topic_id(&self, topic: &str) -> Option<[u8; 16]> {
         self.topics.get(topic).map(|facts| facts.id)
     }
 
     /// Returns the partition count of the inputs of `sub`.
     #[must_use]
-    pub fn input_partitions(&self, sub: &SubTopology) -> u32 {
+    pub(crate) fn input_partitions(&self, sub: &SubTopology) -> u32 {
         sub.inputs().next().map_or(0, |(_, topic)| self.partitions(topic))
     }
 
     /// Returns the partition counts of the sinks of `sub`, in their order.
     #[must_use]
-    pub fn sink_partitions(&self, sub: &SubTopology) -> Vec<u32> {
+    pub(crate) fn sink_partitions(&self, sub: &SubTopology) -> Vec<u32> {
         sub.sinks().iter().map(|sink| self.partitions(&sink.topic)).collect()
     }
 }

@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Initialises a producer for each of `ids`, which ends their open transactions. An id that cannot be fenced is left to
 /// its transaction timeout.
-pub fn fence_dead(settings: &ProducerSettings, ids: &[String], shared: &Arc<Shared>) {
+pub(crate) fn fence_dead(settings: &ProducerSettings, ids: &[String], shared: &Arc<Shared>) {
     for id in ids {
         let fenced = Producer::new(settings, id).map(|mut producer| {
             producer.init(PATIENCE);

@@ -50,7 +50,7 @@ impl Slot {
 }
 
 /// What the instance is made of.
-pub struct Parts {
+pub(crate) struct Parts {
     /// Its place in the group.
     pub membership: Box<dyn Membership>,
     /// Senders to the stream threads.
@@ -66,7 +66,7 @@ pub struct Parts {
 }
 
 /// The instance.
-pub struct Instance {
+pub(crate) struct Instance {
     parts: Parts,
     settings: Settings,
     shared: Arc<Shared>,
@@ -84,7 +84,7 @@ pub struct Instance {
 impl Instance {
     /// Returns an instance without tasks.
     #[must_use]
-    pub fn new(parts: Parts, settings: Settings, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(parts: Parts, settings: Settings, shared: Arc<Shared>) -> Self {
         Self {
             parts,
             settings,
@@ -102,7 +102,7 @@ impl Instance {
 
     /// Runs until a stop is asked for or the process must end. Returns whether everything was closed in time.
     #[must_use]
-    pub fn run(mut self) -> bool {
+    pub(crate) fn run(mut self) -> bool {
         loop {
             self.shared.stamp("instance");
             self.wait();
@@ -112,10 +112,10 @@ impl Instance {
             if self.shared.fatal().is_some() {
                 return false;
             }
-            if self.shared.is_stopping() {
-                if let Some(clean) = self.stopping() {
-                    return clean;
-                }
+            if self.shared.is_stopping()
+                && let Some(clean) = self.stopping()
+            {
+                return clean;
             }
             self.beat();
         }
@@ -156,7 +156,6 @@ impl Instance {
                 }
             }
             ToInstance::RestoreCancelled(task) | ToInstance::Closed(task) => self.released(task),
-            ToInstance::Opened(_) => {}
             ToInstance::LossAcknowledged(thread) => {
                 self.unacknowledged.remove(&thread);
             }

@@ -26,7 +26,7 @@ const ABANDONED_MAX: usize = 4;
 const STABLE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// One producer of one stream thread.
-pub struct Lane {
+pub(crate) struct Lane {
     name: String,
     producer: Option<Producer>,
     commit: Commit,
@@ -45,7 +45,7 @@ impl Lane {
     ///
     /// # Errors
     /// [`LaneError`] when that cannot work or the process is stopping.
-    pub fn start(
+    pub(crate) fn start(
         name: &str,
         transactional_id: String,
         warm_up_topic: String,
@@ -71,7 +71,7 @@ impl Lane {
 
     /// Returns the phase of the commit machine.
     #[must_use]
-    pub fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         self.commit.phase()
     }
 
@@ -80,7 +80,7 @@ impl Lane {
     }
 
     /// Takes note of a loss of membership, once each; returns whether there was one.
-    pub fn notice_loss(&mut self) -> bool {
+    pub(crate) fn notice_loss(&mut self) -> bool {
         let losses = self.shared.losses();
         let lost = losses != self.losses;
         self.losses = losses;
@@ -91,7 +91,7 @@ impl Lane {
     ///
     /// # Errors
     /// [`LaneError`].
-    pub fn begin(&mut self, tasks: &mut [OwnedTask]) -> Result<Outcome, LaneError> {
+    pub(crate) fn begin(&mut self, tasks: &mut [OwnedTask]) -> Result<Outcome, LaneError> {
         if self.losses != self.shared.losses() {
             return Ok(Outcome::default());
         }
@@ -106,7 +106,7 @@ impl Lane {
     ///
     /// # Errors
     /// [`LaneError`].
-    pub fn commit(&mut self, tasks: &mut [OwnedTask]) -> Result<Outcome, LaneError> {
+    pub(crate) fn commit(&mut self, tasks: &mut [OwnedTask]) -> Result<Outcome, LaneError> {
         self.run(Event::Due, tasks)
     }
 
@@ -114,7 +114,7 @@ impl Lane {
     ///
     /// # Errors
     /// [`LaneError`].
-    pub fn spoil(&mut self, class: Class, tasks: &mut [OwnedTask]) -> Result<Outcome, LaneError> {
+    pub(crate) fn spoil(&mut self, class: Class, tasks: &mut [OwnedTask]) -> Result<Outcome, LaneError> {
         match self.phase() {
             Phase::Open => self.run(Event::Spoiled(class), tasks),
             _ => Ok(Outcome::default()),

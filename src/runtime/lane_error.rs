@@ -8,7 +8,7 @@ use crate::kafka::CallError;
 
 /// A failure after which nothing can be proven.
 #[derive(Debug, thiserror::Error)]
-pub enum LaneError {
+pub(crate) enum LaneError {
     /// A programmer's error in the edge.
     #[error(transparent)]
     Illegal(#[from] Illegal),

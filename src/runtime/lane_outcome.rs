@@ -6,7 +6,7 @@ use crate::engine::Reason;
 
 /// What a lane did until its machine rested.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// A transaction was committed and applied.
     pub committed: bool,
     /// A transaction was aborted; its records are to be processed again.

@@ -6,7 +6,7 @@ use super::owned_task::OwnedTask;
 use crate::engine::Incarnation;
 
 /// To a stream thread.
-pub enum ToThread {
+pub(crate) enum ToThread {
     /// A restored task to run.
     Open(Box<OwnedTask>),
     /// A task to commit and give up.
@@ -25,13 +25,11 @@ pub enum ToThread {
 }
 
 /// To the instance's own thread.
-pub enum ToInstance {
+pub(crate) enum ToInstance {
     /// A task is restored.
     Restored(Box<OwnedTask>),
     /// A restore was given up because the task is no longer wanted.
     RestoreCancelled(TaskId),
-    /// A task runs.
-    Opened(TaskId),
     /// A task is closed and free.
     Closed(TaskId),
     /// A thread has dropped everything after a loss.
@@ -40,7 +38,7 @@ pub enum ToInstance {
 
 /// A task to restore.
 #[derive(Debug, Clone)]
-pub struct RestoreRequest {
+pub(crate) struct RestoreRequest {
     /// The task.
     pub task: TaskId,
     /// Its acquisition.

@@ -23,7 +23,7 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(200);
 const POSITIONS_EVERY: Duration = Duration::from_millis(10);
 
 /// Metrics and routes of one stream thread; nothing is looked up by label on the hot path.
-pub struct Observer {
+pub(crate) struct Observer {
     number: usize,
     thread: ThreadMetrics,
     metrics: Metrics,
@@ -40,7 +40,7 @@ pub struct Observer {
 impl Observer {
     /// Returns the observer of thread `number`.
     #[must_use]
-    pub fn new(number: usize, metrics: &Metrics, shared: &Arc<Shared>) -> Self {
+    pub(crate) fn new(number: usize, metrics: &Metrics, shared: &Arc<Shared>) -> Self {
         shared.board().threads.insert(number, super::board::ThreadLine::default());
         Self {
             number,
@@ -58,7 +58,7 @@ impl Observer {
     }
 
     /// Finds the task and input of a message: by the address of its topic, by name the first time.
-    pub fn route(
+    pub(crate) fn route(
         &mut self,
         message: &Message,
         routes: &HashMap<(String, i32), (usize, usize)>,
@@ -68,12 +68,12 @@ impl Observer {
     }
 
     /// Forgets the addresses: tasks came or went.
-    pub fn reset_tags(&mut self) {
+    pub(crate) fn reset_tags(&mut self) {
         self.tags.clear();
     }
 
     /// Notes that a task runs on this thread.
-    pub fn opened(&self, owned: &OwnedTask) {
+    pub(crate) fn opened(&self, owned: &OwnedTask) {
         let mut board = self.shared.board();
         let line = board.tasks.entry(owned.task.id()).or_default();
         line.phase = super::board::TaskPhase::Running;
@@ -81,7 +81,7 @@ impl Observer {
     }
 
     /// Notes that a task no longer runs here.
-    pub fn closed(&self, owned: &OwnedTask) {
+    pub(crate) fn closed(&self, owned: &OwnedTask) {
         let mut board = self.shared.board();
         if let Some(line) = board.tasks.get_mut(&owned.task.id()) {
             line.phase = super::board::TaskPhase::Closing;
@@ -89,12 +89,12 @@ impl Observer {
     }
 
     /// Notes time spent waiting for records.
-    pub fn idle(&mut self, time: Duration) {
+    pub(crate) fn idle(&mut self, time: Duration) {
         self.idle += time;
     }
 
     /// Publishes the time spent and the phase, a few times a second.
-    pub fn publish(&mut self, phase: Phase) {
+    pub(crate) fn publish(&mut self, phase: Phase) {
         if self.published.elapsed() < PUBLISH_EVERY {
             return;
         }
@@ -118,7 +118,7 @@ impl Observer {
     }
 
     /// Shows how far the inputs are processed, at most every 10 ms.
-    pub fn positions(&mut self, tasks: &[OwnedTask]) {
+    pub(crate) fn positions(&mut self, tasks: &[OwnedTask]) {
         if self.positioned.elapsed() < POSITIONS_EVERY {
             return;
         }
@@ -136,7 +136,7 @@ impl Observer {
     }
 
     /// Notes a batch.
-    pub fn processed(&mut self, records: usize, time: Duration) {
+    pub(crate) fn processed(&mut self, records: usize, time: Duration) {
         if records > 0 {
             self.busy += time;
             self.thread.batch(records, time);
@@ -144,13 +144,13 @@ impl Observer {
     }
 
     /// Notes a commit's duration.
-    pub fn commit_took(&mut self, time: Duration) {
+    pub(crate) fn commit_took(&mut self, time: Duration) {
         self.committing += time;
         self.metrics.transactions().commit_took(time);
     }
 
     /// Counts what a transaction did; money counts only here, when it is applied.
-    pub fn outcome(&mut self, outcome: &Outcome, tasks: &[OwnedTask]) {
+    pub(crate) fn outcome(&mut self, outcome: &Outcome, tasks: &[OwnedTask]) {
         for &reason in &outcome.recycled {
             self.metrics.transactions().recycled(match reason {
                 Reason::Impure => RecycleReason::Slow,

@@ -9,7 +9,7 @@ use crate::engine::{ChangelogPosition, Incarnation, Member, Nonce};
 use crate::kafka::{Message, Position, TopicPartition};
 
 /// A restored task.
-pub struct OwnedTask {
+pub(crate) struct OwnedTask {
     /// The task.
     pub task: Task<Message>,
     /// Its store.
@@ -32,7 +32,7 @@ pub struct OwnedTask {
 
 /// What applying a transaction can fail with.
 #[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
+pub(crate) enum ApplyError {
     /// The store failed: Kafka has committed what the store lacks.
     #[error("store of task {task}: {source}")]
     Storage {
@@ -49,7 +49,7 @@ pub enum ApplyError {
 impl OwnedTask {
     /// Returns the task as a member of a transaction of `transactional_id`.
     #[must_use]
-    pub fn member(&self, transactional_id: &str) -> Member {
+    pub(crate) fn member(&self, transactional_id: &str) -> Member {
         let nonce = Nonce {
             incarnation: self.incarnation,
             sequence: self.task.sequence() + 1,
@@ -61,7 +61,7 @@ impl OwnedTask {
 
     /// Returns where its inputs are to be read from.
     #[must_use]
-    pub fn start_positions(&self) -> Vec<Position> {
+    pub(crate) fn start_positions(&self) -> Vec<Position> {
         let inputs = self.inputs.iter().enumerate();
         inputs
             .map(|(at, input)| {
@@ -75,7 +75,7 @@ impl OwnedTask {
     ///
     /// # Errors
     /// [`ApplyError`]; the process must not go on with this task then.
-    pub fn apply(&mut self, nonce: Nonce, wall_ms: i64) -> Result<Option<Applied>, ApplyError> {
+    pub(crate) fn apply(&mut self, nonce: Nonce, wall_ms: i64) -> Result<Option<Applied>, ApplyError> {
         let Some(sealed) = self.task.sealed() else { return Ok(None) };
         let rows = i64::try_from(sealed.changelog_records()).unwrap_or(i64::MAX);
         let batch = Batch {
@@ -93,7 +93,7 @@ impl OwnedTask {
     }
 
     /// Takes everything back since the last applied transaction.
-    pub fn rollback(&mut self) {
+    pub(crate) fn rollback(&mut self) {
         self.task.rollback();
         self.position.aborted();
         self.attempt += 1;
@@ -101,7 +101,7 @@ impl OwnedTask {
 
     /// Returns the number of records that can be processed now: none while an input must be waited for.
     #[must_use]
-    pub fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         let inputs = self.inputs.len();
         if inputs > 1 && (0..inputs).any(|at| self.task.awaits(at)) {
             return 0;
@@ -113,7 +113,12 @@ impl OwnedTask {
     ///
     /// # Errors
     /// RocksDB's.
-    pub fn flush_if_due(&mut self, interval: Duration, rows: u64, wall_ms: i64) -> Result<(), StorageError> {
+    pub(crate) fn flush_if_due(
+        &mut self,
+        interval: Duration,
+        rows: u64,
+        wall_ms: i64,
+    ) -> Result<(), StorageError> {
         if self.flushed.elapsed() >= interval || self.store.rows_since_flush() >= rows {
             self.flushed = Instant::now();
             self.store.flush(wall_ms)?;
@@ -125,7 +130,7 @@ impl OwnedTask {
     ///
     /// # Errors
     /// RocksDB's.
-    pub fn close(self, wall_ms: i64) -> Result<(), StorageError> {
+    pub(crate) fn close(self, wall_ms: i64) -> Result<(), StorageError> {
         let Self { task, store, .. } = self;
         // The task reads through the store.
         drop(task);

@@ -36,7 +36,7 @@ const OUTAGE_RETRY: Duration = Duration::from_millis(500);
 
 /// Why a task cannot be restored; ends the process.
 #[derive(Debug, thiserror::Error)]
-pub enum RestoreError {
+pub(crate) enum RestoreError {
     /// State, changelog and offsets do not agree.
     #[error("task {task}: {source}")]
     Stop {
@@ -110,7 +110,7 @@ impl From<CallError> for Failed {
 }
 
 /// The restore thread's state.
-pub struct Restorer {
+pub(crate) struct Restorer {
     /// The topology.
     pub topology: Topology,
     /// Facts about topics.
@@ -150,7 +150,7 @@ struct Job {
 
 impl Restorer {
     /// Restores what comes in until the channel closes.
-    pub fn run(self) {
+    pub(crate) fn run(self) {
         let mut consumer = None;
         while let Ok(first) = self.inbox.recv() {
             let mut requests = vec![first];
@@ -205,7 +205,7 @@ impl Restorer {
         let committed = self.stable_offsets(request, sub)?;
         let changelog = sub.changelog_topic(self.topology.app());
         let ends = self.stable_end(request, &changelog)?;
-        let mut job = self.open(request, sub, changelog, committed, ends)?;
+        let mut job = self.open(request, sub, committed, ends)?;
         self.read(consumer, &mut job)?;
         job.store.restored();
         self.finish(job)
@@ -254,7 +254,9 @@ impl Restorer {
         let note = format!("task {}: {what} pinned by an open transaction of another instance", request.task);
         self.shared.board().notes.insert("restore", note);
         if !std::mem::replace(fenced, true) {
-            fence_dead(&self.settings.producer, &request.dead_ids, &self.shared);
+            let own = self.directory.transactional_ids();
+            let dead: Vec<_> = request.dead_ids.iter().filter(|id| !own.contains(id)).cloned().collect();
+            fence_dead(&self.settings.producer, &dead, &self.shared);
         }
     }
 
@@ -262,11 +264,11 @@ impl Restorer {
         &self,
         request: &RestoreRequest,
         sub: &Arc<SubTopology>,
-        changelog: String,
         committed: BTreeMap<String, Position>,
         ends: PartitionEnds,
     ) -> Result<Job, Failed> {
         let task = request.task;
+        let changelog = sub.changelog_topic(self.topology.app());
         let topic_id = self.facts.topic_id(&changelog).ok_or_else(|| missing(&changelog))?;
         let mut opened = self.open_store(task, sub)?;
         let facts = match &opened.found {

@@ -31,7 +31,7 @@ const RETRY_WAIT: Duration = Duration::from_millis(500);
 
 /// Why a thread ends the process.
 #[derive(Debug, thiserror::Error)]
-pub enum ThreadError {
+pub(crate) enum ThreadError {
     /// The transaction path.
     #[error(transparent)]
     Lane(#[from] LaneError),
@@ -65,7 +65,7 @@ pub enum ThreadError {
 }
 
 /// The thread's state.
-pub struct StreamThread {
+pub(crate) struct StreamThread {
     name: String,
     number: usize,
     settings: Settings,
@@ -87,7 +87,7 @@ pub struct StreamThread {
 }
 
 /// What a thread is built from.
-pub struct ThreadParts {
+pub(crate) struct ThreadParts {
     /// Name, for logs and stamps.
     pub name: String,
     /// Number, from 0.
@@ -107,7 +107,7 @@ pub struct ThreadParts {
 impl StreamThread {
     /// Returns a thread without tasks.
     #[must_use]
-    pub fn new(parts: ThreadParts, settings: Settings, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(parts: ThreadParts, settings: Settings, shared: Arc<Shared>) -> Self {
         let ThreadParts { name, number, inbox, instance, lane, consumer, observer } = parts;
         Self {
             name,
@@ -133,7 +133,7 @@ impl StreamThread {
     ///
     /// # Errors
     /// [`ThreadError`] ends the process.
-    pub fn run(mut self) -> Result<(), ThreadError> {
+    pub(crate) fn run(mut self) -> Result<(), ThreadError> {
         loop {
             self.shared.stamp(&self.name);
             if self.messages()? {
@@ -192,7 +192,6 @@ impl StreamThread {
             tracing::info!(thread = %self.name, task = %id, "task runs");
             self.observer.opened(&owned);
             self.tasks.push(owned);
-            let _ = self.instance.send(ToInstance::Opened(id));
         }
         self.route();
         Ok(())
@@ -265,7 +264,7 @@ impl StreamThread {
 
     fn fetch(&mut self) -> Result<(), ThreadError> {
         let now = self.shared.clock.now().monotonic;
-        let busy = self.retry_at.is_none() && self.tasks.iter().any(|owned| has_next(owned));
+        let busy = self.retry_at.is_none() && self.tasks.iter().any(has_next);
         let wait = match self.since {
             _ if busy => Duration::ZERO,
             Some(since) => {

@@ -20,7 +20,7 @@ const EVERY: Duration = Duration::from_millis(500);
 const CHANGELOG_EVERY: u32 = 4;
 
 /// What the watch thread is made of.
-pub struct Watch {
+pub(crate) struct Watch {
     /// The topology.
     pub topology: Topology,
     /// Shared state.
@@ -37,7 +37,7 @@ pub struct Watch {
 
 impl Watch {
     /// Runs until the instance stops.
-    pub fn run(self) {
+    pub(crate) fn run(self) {
         let mut partitions: BTreeMap<(String, u32), PartitionMetrics> = BTreeMap::new();
         let mut looks = 0u32;
         while !self.shared.is_stopping() {
@@ -163,7 +163,7 @@ fn show(metrics: &PartitionMetrics, input: &InputLine, wall_ms: i64) {
 
 /// Returns the age of the last processed record while there is lag: the oldest unprocessed one is at most that old.
 #[must_use]
-pub fn lag_seconds(input: &InputLine, wall_ms: i64) -> f64 {
+pub(crate) fn lag_seconds(input: &InputLine, wall_ms: i64) -> f64 {
     if input.lag() == 0 || input.last_record_ms == 0 {
         return 0.0;
     }
@@ -172,7 +172,7 @@ pub fn lag_seconds(input: &InputLine, wall_ms: i64) -> f64 {
 
 /// Returns the metric's word for a phase.
 #[must_use]
-pub fn phase(phase: TaskPhase) -> crate::metrics::TaskPhase {
+pub(crate) fn phase(phase: TaskPhase) -> crate::metrics::TaskPhase {
     match phase {
         TaskPhase::Restoring => crate::metrics::TaskPhase::Restoring,
         TaskPhase::Running => crate::metrics::TaskPhase::Running,
@@ -182,7 +182,7 @@ pub fn phase(phase: TaskPhase) -> crate::metrics::TaskPhase {
 
 /// Returns the state of the whole instance.
 #[must_use]
-pub fn state(board: &Board, stopping: bool, failed: bool) -> InstanceState {
+pub(crate) fn state(board: &Board, stopping: bool, failed: bool) -> InstanceState {
     if failed {
         InstanceState::Error
     } else if stopping {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Node, World, group_lag, wait_until};
+use crate::support::{Node, World, group_lag, wait_drained, wait_until};
 
 /// Failpoints and what they do at which hit. `panic` ends the process at once, without unwinding.
 const POINTS: [(&str, &str); 10] = [
@@ -45,10 +45,7 @@ fn a_crash_at_every_step_leaves_everything_exact() {
         });
     }
     assert!(load.wait().is_ok_and(|status| status.success()), "load");
-    wait_until("the input is drained", Duration::from_secs(120), || group_lag(&world) == 0);
-    wait_until("the sink is drained", Duration::from_secs(120), || {
-        node.metric("millpond_sink_lag_offsets") == 0.0
-    });
+    wait_drained(&world, &node, Duration::from_secs(120));
     assert_eq!(node.stop().code(), Some(0), "{}", node.log());
     world.verify(&["one"]);
 }

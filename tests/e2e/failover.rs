@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Node, World, group_lag, wait_until};
+use crate::support::{Node, World, wait_drained, wait_until};
 
 /// Session timeout of a member plus the time the issue allows for the rest.
 const TAKE_OVER_MAX: Duration = Duration::from_secs(6 + 15);
@@ -26,10 +26,7 @@ fn two_processes_share_the_partitions_and_the_survivor_takes_over() {
     });
     eprintln!("taken over {} ms after the kill", killed.elapsed().as_millis());
     assert!(load.wait().is_ok_and(|status| status.success()), "load");
-    wait_until("the input is drained", Duration::from_secs(60), || group_lag(&world) == 0);
-    wait_until("the sink is drained", Duration::from_secs(60), || {
-        one.metric("millpond_sink_lag_offsets") == 0.0
-    });
+    wait_drained(&world, &one, Duration::from_secs(60));
     assert_eq!(one.stop().code(), Some(0), "{}", one.log());
     world.verify(&["one"]);
 }
@@ -50,10 +47,7 @@ fn a_process_that_joins_and_leaves_under_load_changes_nothing() {
         wait_until("all tasks are back", Duration::from_secs(30), || one.tasks() == 4);
     }
     assert!(load.wait().is_ok_and(|status| status.success()), "load");
-    wait_until("the input is drained", Duration::from_secs(60), || group_lag(&world) == 0);
-    wait_until("the sink is drained", Duration::from_secs(60), || {
-        one.metric("millpond_sink_lag_offsets") == 0.0
-    });
+    wait_drained(&world, &one, Duration::from_secs(60));
     assert_eq!(one.stop().code(), Some(0), "{}", one.log());
     world.verify(&["one"]);
 }

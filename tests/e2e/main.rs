@@ -3,6 +3,8 @@
 //! `./dev test` starts both and hands their addresses over (`MILLPOND_TEST_BROKERS`, `MILLPOND_TEST_POSTGRES`). Each test
 //! has its own topics, application id, database and state directory.
 
+#![allow(clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
 mod support;
 
 mod crash_points;

@@ -114,7 +114,7 @@ impl<'a> Context<'a> {
     }
 
     pub(crate) fn stores(&mut self, store: (u32, u16)) -> Result<&mut StoreSet, StoreError> {
-        if store.0 == self.facts.task.subtopology && self.reach.stores.contains(&store) {
+        if self.reach.stores.contains(&store) {
             Ok(self.shared.stores())
         } else {
             Err(StoreError::NotConnected { store: store.1 })
@@ -152,7 +152,7 @@ impl<'a> Context<'a> {
         VS: Serializer<V>,
     {
         let address = sink.address();
-        if address.0 != self.facts.task.subtopology || !self.reach.sinks.contains(&address) {
+        if !self.reach.sinks.contains(&address) {
             let message =
                 format!("sink `{}` is not connected to this processor: name it by `sends_to`", sink.name());
             self.shared.fail(ProcessError::Stop { message });

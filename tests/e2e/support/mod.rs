@@ -5,7 +5,6 @@ mod node;
 mod offsets;
 mod world;
 
-pub(crate) use http::get;
 pub(crate) use node::Node;
 pub(crate) use offsets::{Ends, group_lag};
 pub(crate) use world::World;
@@ -20,6 +19,19 @@ pub(crate) fn wait_until(what: &str, limit: Duration, mut done: impl FnMut() -> 
         std::thread::sleep(Duration::from_millis(50));
     }
 }
+
+/// Waits until everything that was written is committed by the processor and is in PostgreSQL.
+pub(crate) fn wait_drained(world: &World, node: &Node, limit: Duration) {
+    wait_until("the input is drained", limit, || group_lag(world) == 0);
+    let topics = [world.topic("account.events"), world.topic("deadletter.events")];
+    let ends: i64 = topics.iter().flat_map(|topic| Ends::of(world, topic).last_stable).sum();
+    #[expect(clippy::cast_precision_loss, reason = "offsets of a test fit 53 bits")]
+    wait_until("the sink is drained", limit, || node.metric("millpond_sink_next_offset") >= ends as f64);
+}
+
+/// Rows that may be replayed after a clean stop: the store's changelog position is a lower bound, behind by the transaction
+/// markers since the end of the changelog was last asked for (every 2 s).
+pub(crate) const REPLAY_AFTER_CLEAN_STOP_MAX: f64 = 500.0;
 
 /// A small generator for test schedules (SplitMix64); its seed is printed by the test that uses it.
 pub(crate) struct Random(pub(crate) u64);

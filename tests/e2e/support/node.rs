@@ -16,6 +16,8 @@ pub(crate) struct Node {
     child: Child,
     log: PathBuf,
     address: Option<String>,
+    /// Where the log of this run begins.
+    offset: usize,
 }
 
 impl Node {
@@ -30,17 +32,16 @@ impl Node {
         command.env("MILLPOND_INSTANCE__ID", instance).env("NO_COLOR", "1").envs(extra.iter().copied());
         let child = command.stdout(Stdio::null()).stderr(file).spawn();
         let child = child.unwrap_or_else(|error| panic!("millpond run: {error}"));
-        let mut node = Self { child, log, address: None };
-        node.address = node.find_address(offset);
+        let offset = usize::try_from(offset).unwrap_or(0);
+        let mut node = Self { child, log, address: None, offset };
+        node.address = node.find_address();
         node
     }
 
-    fn find_address(&mut self, offset: u64) -> Option<String> {
+    fn find_address(&mut self) -> Option<String> {
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(30) {
-            let text = std::fs::read(&self.log).unwrap_or_default();
-            let from = usize::try_from(offset).unwrap_or(0).min(text.len());
-            let text = String::from_utf8_lossy(&text[from..]).into_owned();
+            let text = self.log();
             if let Some(rest) = text.split("http listening on http://").nth(1) {
                 let end =
                     rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':')).unwrap_or(rest.len());
@@ -54,9 +55,10 @@ impl Node {
         None
     }
 
-    /// Returns what it logged.
+    /// Returns what this run logged.
     pub(crate) fn log(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+        let text = std::fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(text.get(self.offset..).unwrap_or_default()).into_owned()
     }
 
     /// Returns status code and body of a path.

@@ -115,6 +115,17 @@ mod tests {
     }
 
     #[test]
+    fn the_first_call_is_a_move_though_nothing_was_committed_before() {
+        let mut all = one(PunctuationClock::WallClock);
+        assert_eq!(all.next_due(-1, 100), None);
+        assert!(!all.moved(), "a first due time is no call");
+        all.advance(Punctuation { id: 1, scheduled_ms: 110 }, -1, 110);
+        assert!(all.moved());
+        all.apply();
+        assert!(!all.moved());
+    }
+
+    #[test]
     fn rollback_returns_to_the_committed_due_time() {
         let mut all = one(PunctuationClock::WallClock);
         assert_eq!(all.next_due(-1, 100), None);

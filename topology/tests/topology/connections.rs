@@ -189,6 +189,26 @@ fn a_sink_that_is_not_named_stops_the_task() {
     );
 }
 
+#[test]
+fn the_handle_of_another_sub_topologys_sink_does_not_reach_the_sink_in_its_place() {
+    let mut handle = None;
+    let mut builder = Builder::new("app");
+    builder.sub_topology("other", |sub| {
+        let theirs = sub.sink("theirs", "theirs", Str, Str);
+        sub.source(SourceSpec::new("a", &["a"], Str, Str), processor("b", || Pass).then(theirs.clone()));
+        handle = Some(theirs);
+    });
+    let handle = handle.unwrap();
+    builder.sub_topology("sub", |sub| {
+        let own = sub.sink("own", "own", Str, Str);
+        let upper = processor("upper", move || Upper(handle.clone())).sends_to(&own);
+        sub.source(SourceSpec::new("c", &["c"], Str, Str), upper);
+    });
+    let mut driver = millpond_topology::TestDriver::new(builder.build().unwrap(), 1, 0).unwrap();
+    let failed = driver.pipe("c", record(0, "k", "v")).unwrap_err().to_string();
+    assert!(failed.contains("sink `theirs` is not connected"), "{failed}");
+}
+
 /// A map whose keys are not text: JSON cannot hold it.
 struct Unspeakable(SinkRef<Str, Json<()>>);
 

@@ -149,7 +149,8 @@ fn a_value_too_large_to_carry_is_cut_and_described() {
     });
     let value = format!("dead;{:059}", 0);
     dead_letter(record(7, "k", &value), |_, view| {
-        assert_eq!(view.value().map(text), Some(value.clone()), "of exactly the limit")
+        assert_eq!(view.value().map(text), Some(value.clone()), "of exactly the limit");
+        assert_eq!(headers(view), reason("SCRIPTED", "the script says so", 0));
     });
 }
 
@@ -207,6 +208,20 @@ fn a_record_that_kafka_refuses_becomes_a_dead_letter_of_the_code_given() {
     assert_eq!(bench.task.reject_next(bench.now, refused()), Ok(0), "the transaction is sealed");
     assert_eq!(bench.commit().records, 1);
     assert_eq!(bench.task.input(0).unwrap().waiting, 1);
+}
+
+#[test]
+fn a_refused_record_without_a_timestamp_gets_one_that_kafka_takes() {
+    let mut bench = Bench::fresh();
+    bench.push(0, record(-1, "k", "say x"));
+    bench.end(0);
+    let refused = ProcessError::dead_letter("TOO_LARGE", "refused");
+    assert_eq!(bench.task.reject_next(bench.now, refused), Ok(1));
+    let sealed = bench.task.seal();
+    let (_, _, run) = sealed.outputs().next().unwrap();
+    let letter = run.iter().next().unwrap();
+    assert_eq!(letter.timestamp_ms(), WALL_MS);
+    assert_eq!(headers(&letter).last(), Some(&header("x-dlq-original-timestamp", "-1")));
 }
 
 #[test]

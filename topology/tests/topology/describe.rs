@@ -14,7 +14,9 @@ fn sample() -> Topology {
         let audit = sub.sink("audit", "audit.events", Str, Str);
         sub.dead_letters("dead-letters", "deadletter.events");
         let (last, to_audit) = (per_user.clone(), audit.clone());
-        let sum = processor("sum", || Pass).store(&totals).store(&seen).sends_to(&audit).then(last);
+        let sum = processor("sum", || Pass).store(&totals).store(&seen).store(&seen);
+        // Said twice, shown once.
+        let sum = sum.sends_to(&audit).sends_to(&audit).then(last);
         let upper = processor("upper", move || Upper(to_audit.clone())).sends_to(&audit);
         let dedupe = processor("dedupe", || Pass).store(&seen).then(sum).then(upper).then(per_user);
         sub.source(SourceSpec::new("orders", &["order.events", "order.archive"], Str, Str), dedupe);

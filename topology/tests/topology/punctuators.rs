@@ -10,6 +10,7 @@ use millpond_topology::{
     U64PairKey, processor,
 };
 
+use crate::connections::Pass;
 use crate::support::{Amount, Amounts, Bench, Out, fresh, record, text};
 
 const STREAM: u16 = 4;
@@ -17,6 +18,7 @@ const WALL: u16 = 9;
 
 /// Says each call and counts it in a store; fails while told to.
 struct Ticker {
+    name: &'static str,
     calls: Amounts,
     out: Out,
     fails: Arc<AtomicBool>,
@@ -50,7 +52,7 @@ impl Processor for Ticker {
         self.calls.put(ctx, &key, &Amount(calls))?;
         ctx.count("ticks", 1);
         let said = format!("{}@{} call {calls}", punctuation.id, punctuation.scheduled_ms);
-        ctx.send(&self.out, "tick", &said);
+        ctx.send(&self.out, self.name, &said);
         if self.fails.load(Ordering::Relaxed) {
             return Err(ProcessError::Retry { message: "told to".to_owned() });
         }
@@ -64,7 +66,12 @@ fn topology(fails: &Arc<AtomicBool>) -> Topology {
         let calls = sub.store(1, "calls", U64PairKey, BincodeCodec::<Amount>::new());
         let out = sub.sink("out", "out", Str, Str);
         let (store, sink, fails) = (calls.clone(), out.clone(), Arc::clone(fails));
-        let make = move || Ticker { calls: store.clone(), out: sink.clone(), fails: Arc::clone(&fails) };
+        let make = move || Ticker {
+            name: "one",
+            calls: store.clone(),
+            out: sink.clone(),
+            fails: Arc::clone(&fails),
+        };
         let ticker = processor("ticker", make)
             .store(&calls)
             .sends_to(&out)
@@ -146,6 +153,38 @@ fn an_aborted_call_is_made_again_at_its_scheduled_time() {
     driver.abort().unwrap();
     driver.commit().unwrap();
     assert_eq!(said(&mut driver), ["9@52000 call 2"]);
+}
+
+#[test]
+fn each_call_goes_to_the_processor_that_declared_it() {
+    let mut builder = Builder::new("app");
+    builder.sub_topology("ticks", |sub| {
+        let calls = sub.store(1, "calls", U64PairKey, BincodeCodec::<Amount>::new());
+        let out = sub.sink("out", "out", Str, Str);
+        let ticker = |name: &'static str, id: u16| {
+            let (store, sink) = (calls.clone(), out.clone());
+            let make =
+                move || Ticker { name, calls: store.clone(), out: sink.clone(), fails: Arc::default() };
+            let clock = PunctuationClock::WallClock;
+            let declared = PunctuatorSpec { id, clock, interval_ms: i64::from(id) };
+            processor(name, make).store(&calls).sends_to(&out).punctuator(declared)
+        };
+        let parent = processor("parent", || Pass).then(ticker("b", 2)).then(ticker("c", 3));
+        sub.source(SourceSpec::new("one-in", &["in"], Str, Str), ticker("a", 5));
+        sub.source(SourceSpec::new("two-in", &["in2"], Str, Str), parent);
+    });
+    let mut driver = TestDriver::new(builder.build().unwrap(), 1, 0).unwrap();
+    for _ in 0..2 {
+        driver.advance(Duration::from_millis(6)).unwrap();
+    }
+    let called: Vec<_> = driver
+        .outputs()
+        .into_iter()
+        .map(|out| (text(&out.record.key.unwrap()), text(&out.record.value.unwrap())))
+        .collect();
+    let call = |name: &str, said: &str| (name.to_owned(), said.to_owned());
+    let want = [call("b", "2@8 call 1"), call("c", "3@9 call 1"), call("a", "5@11 call 1")];
+    assert_eq!(called, want, "due an interval after 6 ms, called in the order of their due times at 12 ms");
 }
 
 #[test]

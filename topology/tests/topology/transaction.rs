@@ -2,7 +2,7 @@
 
 use millpond_topology::{Marker, Restored, TaskError};
 
-use crate::support::{Bench, topology};
+use crate::support::{Bench, record, topology};
 
 /// Everything a transaction would produce.
 type Content = (Vec<(String, u32, String)>, Vec<(Vec<u8>, Option<Vec<u8>>)>, Vec<u8>);
@@ -25,7 +25,7 @@ fn sealing_twice_is_sealing_once_and_ends_processing() {
     assert!(bench.task.sealed().is_none());
     bench.left("put 1 2 2 5; put 2 1 1 6; say x");
     let first = content(&mut bench);
-    bench.push(0, crate::support::record(99, "k", "put 1 3 3 1; say y"));
+    bench.push(0, record(99, "k", "put 1 3 3 1; say y"));
     assert_eq!(bench.task.process(bench.now, usize::MAX), Ok(0));
     assert_eq!(content(&mut bench), first);
     assert_eq!(bench.task.sealed().map(|sealed| sealed.marker_bytes().to_vec()), Some(first.2));
@@ -91,6 +91,37 @@ fn the_marker_restores_the_task_that_wrote_it() {
     bench.left("add 1 2 2 1; get 1 2 2");
     again.left("add 1 2 2 1; get 1 2 2");
     assert_eq!(content(&mut again), content(&mut bench));
+}
+
+#[test]
+fn what_comes_after_the_seal_is_the_next_transactions() {
+    let mut bench = Bench::fresh();
+    bench.left("put 1 2 2 5");
+    let first = content(&mut bench);
+    bench.task.reached_end(0, 9);
+    bench.task.reached_end(1, 4);
+    assert_eq!(content(&mut bench), first, "the offsets sent are those of the marker");
+    bench.commit();
+    let applied: Vec<i64> = (0..2).map(|at| bench.task.input(at).unwrap().applied_offset).collect();
+    assert_eq!(applied, [1, 0]);
+    assert!(bench.task.is_dirty());
+    let sent: Vec<i64> = bench.task.seal().offsets().iter().map(|sent| sent.offset).collect();
+    assert_eq!(sent, [9, 4]);
+}
+
+#[test]
+fn stream_time_goes_back_with_the_transaction() {
+    let mut bench = Bench::fresh();
+    let stream_time_ms = |bench: &mut Bench| bench.task.seal().marker().stream_time_ms;
+    bench.push(0, record(100, "k", ""));
+    assert_eq!(bench.task.process(bench.now, 1), Ok(1));
+    bench.commit();
+    bench.push(0, record(200, "k", ""));
+    bench.push(0, record(150, "k", ""));
+    assert_eq!(bench.task.process(bench.now, 2), Ok(2));
+    assert_eq!(stream_time_ms(&mut bench), 200, "the greatest, not the last");
+    bench.task.rollback();
+    assert_eq!(stream_time_ms(&mut bench), 100);
 }
 
 #[test]

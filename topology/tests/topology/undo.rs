@@ -48,6 +48,19 @@ fn a_rejected_record_counts_as_seen_by_stream_time_and_one_that_stops_does_not()
 }
 
 #[test]
+fn what_is_pending_is_what_will_be_produced() {
+    let mut bench = Bench::fresh();
+    bench.left("say first");
+    bench.left("say second; say third; dead");
+    let (bytes, rows) = (bench.task.pending_bytes(), bench.task.pending_rows());
+    let sealed = bench.task.seal();
+    assert_eq!(bytes, sealed.outputs().map(|(_, _, run)| run.bytes()).sum::<usize>());
+    assert_eq!(rows, sealed.outputs().map(|(_, _, run)| run.len()).sum::<usize>());
+    bench.task.rollback();
+    assert_eq!((bench.task.pending_bytes(), bench.task.pending_rows()), (0, 0));
+}
+
+#[test]
 fn a_retry_undoes_the_record_and_it_comes_again() {
     let mut bench = Bench::fresh();
     bench.left("put 1 1 1 5; say first");
