@@ -28,8 +28,9 @@ pub(crate) use setting::Setting;
 pub use show::Shown;
 pub use tree::{
     App, Changelog, Commit, Config, Fetch, Http, Instance, Kafka, Members, OnPoison, Postgres, Shutdown,
-    Sink, State, Timestamp, Topic, Topics, Transaction,
+    Sink, Start, State, Timestamp, Topic, Topics, Transaction,
 };
 pub use value::{
     Backend, Brokers, CommitMode, Leave, Period, Poison, Replication, RoleSet, Secret, Size, Threads,
+    TrimmedInput,
 };

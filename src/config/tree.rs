@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::raw::RawSettings;
 use super::value::{
     Backend, Brokers, CommitMode, Leave, Period, Poison, Replication, RoleSet, Secret, Size, Threads,
+    TrimmedInput,
 };
 
 /// Partitions of the topics, unless told otherwise.
@@ -54,6 +55,8 @@ section! {
         shutdown: Shutdown,
         /// Health, metrics and status.
         http: Http,
+        /// The first start of an application.
+        start: Start,
         /// What record timestamps are believed.
         timestamp: Timestamp,
     }
@@ -226,6 +229,14 @@ section! {
 }
 
 section! {
+    /// The first start of an application.
+    Start {
+        /// Whether it may begin on an input whose beginning is deleted.
+        trimmed_input: TrimmedInput,
+    }
+}
+
+section! {
     /// What record timestamps are believed.
     Timestamp {
         /// A record further ahead of this host's clock is a dead letter.
@@ -282,6 +293,7 @@ impl Default for Config {
             },
             shutdown: Shutdown { timeout: Period::from_secs(30) },
             http: Http { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9464)) },
+            start: Start { trimmed_input: TrimmedInput::Refuse },
             timestamp: Timestamp { max_ahead: Period::from_secs(24 * 3_600) },
         }
     }

@@ -12,7 +12,8 @@ use super::shared::Shared;
 use crate::engine::{Phase, Reason};
 use crate::kafka::{Message, TopicTag};
 use crate::metrics::{
-    Direction, Dropped, Metrics, RecycleReason, Spent, ThreadMetrics, TopicMetrics, TransactionOutcome,
+    Direction, Dropped, Metrics, RecycleReason, RocksdbMetrics, Spent, StoreSample, ThreadMetrics,
+    TopicMetrics, TransactionOutcome,
 };
 
 /// Prefix of the counters that are outcomes of orders.
@@ -21,6 +22,8 @@ const DEBITS: &str = "debits_";
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
 /// Time between two publications of positions.
 const POSITIONS_EVERY: Duration = Duration::from_millis(10);
+/// Time between two looks at RocksDB's own figures.
+const STORES_EVERY: Duration = Duration::from_secs(2);
 
 /// Metrics and routes of one stream thread; nothing is looked up by label on the hot path.
 pub(crate) struct Observer {
@@ -35,6 +38,7 @@ pub(crate) struct Observer {
     committing: Duration,
     published: Instant,
     positioned: Instant,
+    stores_shown: Instant,
 }
 
 impl Observer {
@@ -54,6 +58,7 @@ impl Observer {
             committing: Duration::ZERO,
             published: Instant::now(),
             positioned: Instant::now(),
+            stores_shown: Instant::now(),
         }
     }
 
@@ -82,6 +87,7 @@ impl Observer {
 
     /// Notes that a task no longer runs here.
     pub(crate) fn closed(&self, owned: &OwnedTask) {
+        self.rocksdb(owned).remove();
         let mut board = self.shared.board();
         if let Some(line) = board.tasks.get_mut(&owned.task.id()) {
             line.phase = super::board::TaskPhase::Closing;
@@ -135,11 +141,38 @@ impl Observer {
         }
     }
 
-    /// Notes a batch.
-    pub(crate) fn processed(&mut self, records: usize, time: Duration) {
+    /// Shows RocksDB's figures of each store, every 2 s.
+    pub(crate) fn stores(&mut self, tasks: &[OwnedTask]) {
+        if self.stores_shown.elapsed() < STORES_EVERY {
+            return;
+        }
+        self.stores_shown = Instant::now();
+        for owned in tasks {
+            match owned.store.properties() {
+                Ok(found) => self.rocksdb(owned).set(&StoreSample {
+                    memtable_bytes: found.memtable_bytes,
+                    sst_bytes: found.sst_bytes,
+                    pending_compaction_bytes: found.pending_compaction_bytes,
+                    estimated_keys: found.estimated_keys,
+                    background_errors: found.background_errors,
+                    write_stopped: found.write_stopped,
+                    ..StoreSample::default()
+                }),
+                Err(error) => tracing::debug!(%error, "figures of a store"),
+            }
+        }
+    }
+
+    fn rocksdb(&self, owned: &OwnedTask) -> RocksdbMetrics {
+        self.metrics.rocksdb(&owned.store.metadata().subtopology, owned.task.id().partition)
+    }
+
+    /// Notes a batch and the latency of its last record until it was processed.
+    pub(crate) fn processed(&mut self, records: usize, time: Duration, last_timestamp_ms: i64) {
         if records > 0 {
             self.busy += time;
             self.thread.batch(records, time);
+            self.thread.processed(self.shared.clock.now().wall_ms, last_timestamp_ms);
         }
     }
 
@@ -202,12 +235,10 @@ impl Observer {
         for (topic, records, bytes) in applied.outputs_by_topic.iter() {
             self.topic(topic, Direction::Produced).add(*records, *bytes);
         }
-        let Some(owned) = tasks.iter().find(|owned| owned.task.id() == task) else { return };
-        if let Some(first) = owned.inputs.first() {
-            for (code, count) in applied.dead_letters.iter() {
-                self.metrics.dead_letters().add(&first.topic, code, count);
-            }
+        for (topic, code, count) in &applied.dead_letters_by_topic {
+            self.metrics.dead_letters().add(topic, code, *count);
         }
+        let Some(owned) = tasks.iter().find(|owned| owned.task.id() == task) else { return };
         let mut board = self.shared.board();
         let Some(line) = board.tasks.get_mut(&task) else { return };
         for (index, input) in owned.inputs.iter().enumerate() {

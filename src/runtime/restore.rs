@@ -456,7 +456,8 @@ impl Restorer {
             dead_letter_value_bytes_max: 900 * 1024,
         };
         let built = Task::new(task, &job.sub, options, &restored, Box::new(job.store.reader()));
-        let built = built.map_err(RestoreError::from)?;
+        let mut built = built.map_err(RestoreError::from)?;
+        built.stop_on_poison(self.settings.poison_stops.clone());
         let inputs = built
             .input_topics()
             .map(|topic| TopicPartition { topic: topic.to_owned(), partition: task.partition });

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use millpond_membership::{HostPort, Roles};
 
-use crate::config::{CommitMode, Config, Leave};
+use crate::config::{CommitMode, Config, Leave, Poison, TrimmedInput};
 use crate::engine::{Batching, Limits, Mode, StartTrimmed};
 use crate::kafka::{ClientConfig, ProducerSettings};
 
@@ -62,6 +62,8 @@ pub struct Settings {
     pub timestamp_max_ahead_ms: i64,
     /// Whether a first start on a trimmed input is allowed.
     pub may_start_trimmed: StartTrimmed,
+    /// Input topics whose bad records stop the process instead of becoming dead letters.
+    pub poison_stops: Vec<String>,
     /// `delete.retention.ms` of changelogs: an older store is rebuilt.
     pub delete_retention_ms: i64,
 }
@@ -117,9 +119,21 @@ impl Settings {
             on_stop,
             shutdown_timeout: config.shutdown.timeout.get(),
             timestamp_max_ahead_ms: i64::try_from(config.timestamp.max_ahead.ms()).unwrap_or(i64::MAX),
-            may_start_trimmed: StartTrimmed::Refuse,
+            may_start_trimmed: match config.start.trimmed_input {
+                TrimmedInput::Refuse => StartTrimmed::Refuse,
+                TrimmedInput::Allow => StartTrimmed::Allow,
+            },
+            poison_stops: poison_stops(config),
             delete_retention_ms: 24 * 60 * 60 * 1000,
             brokers,
         }
     }
+}
+
+fn poison_stops(config: &Config) -> Vec<String> {
+    let inputs = [
+        (&config.topics.orders.name, config.on_poison.orders),
+        (&config.topics.commands.name, config.on_poison.commands),
+    ];
+    inputs.into_iter().filter(|(_, poison)| *poison == Poison::Stop).map(|(topic, _)| topic.clone()).collect()
 }

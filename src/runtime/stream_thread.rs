@@ -149,6 +149,7 @@ impl StreamThread {
             self.commit_if_due()?;
             self.flush_stores()?;
             self.observer.publish(self.lane.phase());
+            self.observer.stores(&self.tasks);
         }
         self.shared.unstamp(&self.name);
         Ok(())
@@ -352,7 +353,7 @@ impl StreamThread {
             match result {
                 Ok(count) => {
                     budget = budget.saturating_sub(count);
-                    self.observer.processed(count, begun.elapsed());
+                    self.observer.processed(count, begun.elapsed(), owned.task.last_timestamp_ms());
                     if self.since.is_none() && owned.task.is_dirty() {
                         self.since = Some(now.monotonic);
                     }

@@ -65,6 +65,16 @@ choice! {
 }
 
 choice! {
+    /// Whether an application without state may start on an input whose beginning retention has deleted.
+    TrimmedInput {
+        /// It stops and says so.
+        Refuse = "refuse",
+        /// It starts at the first record that is left.
+        Allow = "allow",
+    }
+}
+
+choice! {
     /// What becomes of a record that cannot be understood.
     Poison {
         /// It goes to the dead letters, in the transaction of its offset, and work goes on.

@@ -10,7 +10,7 @@ mod size;
 mod threads;
 
 pub use brokers::Brokers;
-pub use choice::{Backend, CommitMode, Leave, Poison};
+pub use choice::{Backend, CommitMode, Leave, Poison, TrimmedInput};
 pub use period::Period;
 pub use replication::Replication;
 pub use roles::RoleSet;

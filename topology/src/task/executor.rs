@@ -36,6 +36,11 @@ pub struct Task<R> {
     pub(super) counters: Counters,
     record_counters: Counters,
     pub(super) dead_letters: Counters,
+    /// Dead letters of the open transaction: input, reason code, count.
+    pub(super) dead_letters_by_input: Vec<(usize, &'static str, u64)>,
+    /// Topics whose records must not become dead letters: the task stops before them.
+    poison_stops: Vec<String>,
+    last_timestamp_ms: i64,
     pub(super) sequence: u64,
     pub(super) stream_time_ms: i64,
     pub(super) committed_stream_time_ms: i64,
@@ -84,6 +89,9 @@ impl<R: RawRecord> Task<R> {
             counters: Counters::default(),
             record_counters: Counters::default(),
             dead_letters: Counters::default(),
+            dead_letters_by_input: Vec::new(),
+            poison_stops: Vec::new(),
+            last_timestamp_ms: -1,
             sequence: restored.sequence,
             stream_time_ms: restored.stream_time_ms,
             committed_stream_time_ms: restored.stream_time_ms,
@@ -227,6 +235,7 @@ impl<R: RawRecord> Task<R> {
                 }
             }
         }
+        self.last_timestamp_ms = timestamp_ms;
         if let Some(input) = self.inputs.get_mut(at) {
             input.advance();
         }
@@ -239,8 +248,9 @@ impl<R: RawRecord> Task<R> {
         self.outputs.undo_record();
         let Some(input) = self.inputs.get(at) else { return Ok(()) };
         let Some(record) = input.peek() else { return Ok(()) };
-        let (ProcessError::DeadLetter { code, message }, Some(sink)) = (&error, self.sub.dead_letter_sink())
-        else {
+        let stops = self.poison_stops.contains(&input.topic);
+        let sink = self.sub.dead_letter_sink().filter(|_| !stops);
+        let (ProcessError::DeadLetter { code, message }, Some(sink)) = (&error, sink) else {
             return Err(TaskError::Record {
                 task: self.id,
                 topic: input.topic.clone(),
@@ -259,8 +269,23 @@ impl<R: RawRecord> Task<R> {
             value_bytes_max: self.options.dead_letter_value_bytes_max,
         };
         self.dead_letters.add(code, 1);
+        match self.dead_letters_by_input.iter_mut().find(|known| known.0 == at && known.1 == *code) {
+            Some(known) => known.2 += 1,
+            None => self.dead_letters_by_input.push((at, code, 1)),
+        }
         dead_letter::emit(&mut self.outputs, sink, record, &reason);
         Ok(())
+    }
+
+    /// Lets the task stop before a record of `topics` that would become a dead letter.
+    pub fn stop_on_poison(&mut self, topics: Vec<String>) {
+        self.poison_stops = topics;
+    }
+
+    /// Returns the timestamp of the last processed record, ms since the epoch; -1 = none yet.
+    #[must_use]
+    pub fn last_timestamp_ms(&self) -> i64 {
+        self.last_timestamp_ms
     }
 
     /// Says whether the task has punctuators.

@@ -80,6 +80,8 @@ pub struct Applied {
     pub records: u64,
     /// Input records that became dead letters, by reason code.
     pub dead_letters: Counters,
+    /// The same by input topic: topic, reason code, count.
+    pub dead_letters_by_topic: Vec<(String, &'static str, u64)>,
     /// Output records, dead letters included.
     pub outputs: u64,
     /// After-images.

@@ -89,6 +89,11 @@ impl<R: RawRecord> Task<R> {
             dead_letters: self.dead_letters.clone(),
             ..Applied::default()
         };
+        for &(input, code, count) in &self.dead_letters_by_input {
+            if let Some(input) = self.inputs.get(input) {
+                applied.dead_letters_by_topic.push((input.topic.clone(), code, count));
+            }
+        }
         for (topic, _, run) in self.output_runs() {
             let (records, bytes) = (run.len() as u64, run.bytes() as u64);
             match applied.outputs_by_topic.iter_mut().find(|(known, _, _)| known == topic) {
@@ -130,6 +135,7 @@ impl<R: RawRecord> Task<R> {
         self.outputs.clear();
         self.counters.reset();
         self.dead_letters.reset();
+        self.dead_letters_by_input.clear();
         self.order.clear();
     }
 
