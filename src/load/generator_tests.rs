@@ -185,7 +185,8 @@ proptest! {
             }
         }
         let summary = generator.summary();
-        prop_assert!(spent.values().any(|spent| *spent == FEW_FEN));
+        // The limit was come close to, or nothing was tested.
+        prop_assert!(spent.values().any(|spent| *spent > FEW_FEN / 2));
         prop_assert_eq!(summary.by_kind.values().sum::<u64>(), summary.records());
     }
 }

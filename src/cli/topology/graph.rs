@@ -123,11 +123,13 @@ impl Part {
     pub(super) fn edges(&self) -> Vec<Edge> {
         let edge = |from: &str, to: &str| Edge { from: from.to_owned(), to: to.to_owned(), both_ways: false };
         let mut edges = vec![];
+        // Sinks name their parents themselves.
+        let is_sink = |name: &&String| self.sinks.iter().any(|sink| sink.name == **name);
         for source in &self.sources {
             edges.extend(source.topics.iter().map(|topic| edge(&format!("topic:{topic}"), &source.name)));
-            edges.extend(source.children.iter().map(|child| edge(&source.name, child)));
+            let children = source.children.iter().filter(|child| !is_sink(child));
+            edges.extend(children.map(|child| edge(&source.name, child)));
         }
-        let is_sink = |name: &&String| self.sinks.iter().any(|sink| sink.name == **name);
         for processor in &self.processors {
             let children = processor.children.iter().filter(|child| !is_sink(child));
             edges.extend(children.map(|child| edge(&processor.name, child)));
