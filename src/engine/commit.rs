@@ -398,7 +398,11 @@ impl Commit {
 
     fn sending(&mut self, now: Duration, txn: Txn, event: Event) -> Option<(Stage, Vec<Action>)> {
         match event {
-            Event::Spoiled(class) => Some(self.failed(now, txn, class)),
+            // A record that is refused at once never left; anything else may still be on its way to the broker.
+            Event::Spoiled(class) => {
+                let impure = txn.impure || class != Class::Record;
+                Some(self.failed(now, Txn { impure, ..txn }, class))
+            }
             Event::Produced(_) if txn.lost => Some((Stage::Aborting(txn), vec![Action::Abort])),
             Event::Produced(snapshot) => {
                 let stale = txn.members.iter().any(|m| !snapshot.owns(m.task, m.incarnation));

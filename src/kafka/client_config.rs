@@ -44,6 +44,8 @@ impl ClientConfig {
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "error")
             .set("isolation.level", "read_committed")
+            // A damaged batch is an error, not data.
+            .set("check.crcs", "true")
             .set("enable.partition.eof", "true")
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("queued.max.messages.kbytes", kbytes)

@@ -35,6 +35,12 @@ pub(crate) fn is_purge(failed: i32) -> bool {
     matches!(failed, code::PURGE_QUEUE | code::PURGE_INFLIGHT)
 }
 
+/// Says whether an error of a fetch means that records are skipped or cannot be read: going on would lose them.
+#[must_use]
+pub fn loses_records(failed: i32) -> bool {
+    matches!(failed, code::BAD_MSG | code::BAD_COMPRESSION | code::NOT_IMPLEMENTED | code::MSG_SIZE_TOO_LARGE)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

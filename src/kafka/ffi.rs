@@ -61,6 +61,14 @@ pub mod code {
     pub const PURGE_INFLIGHT: i32 = -151;
     /// The broker refuses the record's timestamp.
     pub const INVALID_TIMESTAMP: i32 = 32;
+    /// A fetched batch fails its checksum; the client skips it.
+    pub const BAD_MSG: i32 = -199;
+    /// A fetched batch cannot be decompressed.
+    pub const BAD_COMPRESSION: i32 = -198;
+    /// A fetched batch has a format that the client does not know; it skips it.
+    pub const NOT_IMPLEMENTED: i32 = -170;
+    /// A fetched batch is larger than the client takes.
+    pub const MSG_SIZE_TOO_LARGE: i32 = 10;
     /// A committed offset is pinned by an open transaction.
     pub const UNSTABLE_OFFSET_COMMIT: i32 = 88;
 }

@@ -11,6 +11,6 @@ mod producer;
 pub use client_config::ClientConfig;
 pub use cluster::{Cluster, PartitionEnds, TopicFacts};
 pub use consumer::{Consumer, Flow, TopicPartition};
-pub use errors::classify;
+pub use errors::{classify, loses_records};
 pub use ffi::{CallError, DeliveryFailure, Message, Position, TopicDescription, TopicTag, code};
 pub use producer::{Abandoned, Producer, ProducerSettings, Reply};

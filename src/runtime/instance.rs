@@ -137,7 +137,7 @@ impl Instance {
     fn take(&mut self, message: ToInstance) {
         match message {
             ToInstance::Restored(owned) => {
-                let task = owned.task.id();
+                let (task, incarnation) = (owned.task.id(), owned.incarnation);
                 let wanted = self.shared.owns(task, owned.incarnation);
                 match self.slots.get(&task).copied() {
                     Some(Slot::Restoring { thread }) if wanted => {
@@ -151,22 +151,29 @@ impl Instance {
                         if let Err(error) = owned.close(self.shared.clock.now().wall_ms) {
                             self.shared.fail(error.to_string());
                         }
-                        self.released(task);
+                        self.released(task, incarnation);
                     }
                 }
             }
-            ToInstance::RestoreCancelled(task) | ToInstance::Closed(task) => self.released(task),
+            ToInstance::RestoreCancelled(task, incarnation) | ToInstance::Closed(task, incarnation) => {
+                self.released(task, incarnation);
+            }
             ToInstance::LossAcknowledged(thread) => {
                 self.unacknowledged.remove(&thread);
             }
         }
     }
 
-    fn released(&mut self, task: TaskId) {
+    /// Notes that an acquisition is over. A task that the target names again comes back as a new one.
+    fn released(&mut self, task: TaskId, incarnation: Incarnation) {
+        if self.incarnations.get(&task) != Some(&incarnation) {
+            return;
+        }
         self.slots.remove(&task);
         self.incarnations.remove(&task);
         self.shared.ownership().release(task);
         self.shared.board().tasks.remove(&task);
+        self.reconcile();
     }
 
     fn beat(&mut self) {
@@ -296,8 +303,10 @@ impl Instance {
     fn give_up(&mut self, task: TaskId) {
         match self.slots.get(&task).copied() {
             Some(Slot::Running { thread }) => {
-                if let Some(sender) = self.parts.threads.get(thread) {
-                    let _ = sender.send(ToThread::Close(task));
+                if let (Some(sender), Some(incarnation)) =
+                    (self.parts.threads.get(thread), self.incarnations.get(&task))
+                {
+                    let _ = sender.send(ToThread::Close(task, *incarnation));
                 }
                 self.slots.insert(task, Slot::Closing { thread });
             }

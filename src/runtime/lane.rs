@@ -38,6 +38,8 @@ pub(crate) struct Lane {
     losses: u64,
     /// Code of the last error of class `Record`.
     refused_code: i32,
+    /// The last call did not return within its watchdog.
+    hung: bool,
 }
 
 impl Lane {
@@ -60,6 +62,7 @@ impl Lane {
             settings: settings.clone(),
             losses: shared.losses(),
             refused_code: 0,
+            hung: false,
             shared,
             cluster,
             transactional_id,
@@ -295,6 +298,7 @@ impl Lane {
         let shared = Arc::clone(&self.shared);
         let stamp = || shared.stamp(thread::current().name().unwrap_or_default());
         let reply = self.producer()?.reply(watchdog, stamp);
+        self.hung = reply.is_none();
         Ok(reply.map(|reply| {
             if let Err(error) = &reply.result {
                 self.log(call, error);
@@ -307,12 +311,13 @@ impl Lane {
     fn retire(&mut self, reason: Reason) -> Result<(), LaneError> {
         tracing::info!(lane = %self.name, reason = reason.label(), "producer is replaced");
         let Some(producer) = self.producer.take() else { return Ok(()) };
-        // A call may be out in every case but this one; the worker ends with it.
-        if reason == Reason::Impure {
-            drop(producer);
-        } else {
+        // Only after a watchdog a call is still out; the worker then ends with it.
+        if self.hung {
             producer.abandon(&self.shared.abandoned);
+        } else {
+            drop(producer);
         }
+        self.hung = false;
         let stuck = self.shared.abandoned.load(std::sync::atomic::Ordering::SeqCst);
         if stuck > ABANDONED_MAX { Err(LaneError::TooManyAbandoned(stuck)) } else { Ok(()) }
     }
@@ -336,7 +341,9 @@ impl Lane {
                     self.shared.board().notes.insert("producer", note);
                 }
             }
-            if self.shared.fatal().is_some() {
+            // Between transactions nothing is lost by stopping; within one the outcome is waited for.
+            let idle = matches!(self.commit.phase(), Phase::Idle | Phase::Recycling);
+            if self.shared.fatal().is_some() || (idle && self.shared.is_stopping()) {
                 return Err(LaneError::Stopping);
             }
             thread::sleep(RETRY);

@@ -10,7 +10,7 @@ pub(crate) enum ToThread {
     /// A restored task to run.
     Open(Box<OwnedTask>),
     /// A task to commit and give up.
-    Close(TaskId),
+    Close(TaskId, Incarnation),
     /// The read_committed end of a task's changelog, as just asked.
     ChangelogEnd {
         /// The task.
@@ -29,9 +29,9 @@ pub(crate) enum ToInstance {
     /// A task is restored.
     Restored(Box<OwnedTask>),
     /// A restore was given up because the task is no longer wanted.
-    RestoreCancelled(TaskId),
-    /// A task is closed and free.
-    Closed(TaskId),
+    RestoreCancelled(TaskId, Incarnation),
+    /// A task is closed and free. A message about an earlier acquisition means nothing.
+    Closed(TaskId, Incarnation),
     /// A thread has dropped everything after a loss.
     LossAcknowledged(usize),
 }

@@ -21,7 +21,9 @@ use crate::engine::{
     Changelog, ChangelogPosition, CommittedInput, InputFacts, Nonce, Plan, RestoreFacts, RestoreStop,
     StoreFacts, conclude, plan,
 };
-use crate::kafka::{CallError, Cluster, Consumer, Message, PartitionEnds, Position, TopicPartition, code};
+use crate::kafka::{
+    CallError, Cluster, Consumer, Message, PartitionEnds, Position, TopicPartition, code, loses_records,
+};
 
 /// How long something may be pinned by an open transaction before its dead owner is fenced.
 const PINNED_MAX: Duration = Duration::from_millis(50);
@@ -48,6 +50,21 @@ pub(crate) enum RestoreError {
     /// The store cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// A part of the changelog is there and cannot be read.
+    #[error(
+        "task {task}: {topic}@{offset}: {text}. A batch of the changelog cannot be read; going on would lose state. Compare \
+         with the other replicas and repair the partition"
+    )]
+    Unreadable {
+        /// The task.
+        task: TaskId,
+        /// Changelog topic.
+        topic: String,
+        /// Offset.
+        offset: i64,
+        /// What the client said.
+        text: String,
+    },
     /// The store failed.
     #[error("task {task}: {source}")]
     Storage {
@@ -172,7 +189,10 @@ impl Restorer {
                     return self.instance.send(ToInstance::Restored(Box::new(owned))).is_ok();
                 }
                 Err(Failed::Cancelled) => {
-                    return self.instance.send(ToInstance::RestoreCancelled(request.task)).is_ok();
+                    return self
+                        .instance
+                        .send(ToInstance::RestoreCancelled(request.task, request.incarnation))
+                        .is_ok();
                 }
                 Err(Failed::Stop(error)) => {
                     self.shared.fail(error.to_string());
@@ -382,7 +402,13 @@ impl Restorer {
                     }
                     code::PARTITION_EOF if message.topic() == job.changelog => end = Some(message.offset()),
                     code::AUTO_OFFSET_RESET => return Err(Failed::Again(message.error_text())),
-                    _ => tracing::debug!(error = %message.error_text(), "restore consumer"),
+                    failed if loses_records(failed) => {
+                        let (task, offset) = (job.request.task, message.offset());
+                        let text = message.error_text();
+                        let topic = job.changelog.clone();
+                        return Err(RestoreError::Unreadable { task, topic, offset, text }.into());
+                    }
+                    _ => tracing::warn!(error = %message.error_text(), "restore consumer"),
                 }
             }
             // Never stop below the target: a committed update may lie behind what the first end showed.

@@ -50,6 +50,8 @@ pub struct Settings {
     pub producer: ProducerSettings,
     /// Consumer configuration of stream threads, restore and queries.
     pub consumer: ClientConfig,
+    /// Bytes of keys and values buffered per input partition, beyond librdkafka's own queue.
+    pub buffer_bytes: usize,
     /// Session of the group member.
     pub session_timeout: Duration,
     /// Heartbeat of the group member.
@@ -114,6 +116,7 @@ impl Settings {
             },
             producer,
             consumer,
+            buffer_bytes: config.fetch.queue_bytes.as_usize(),
             session_timeout: config.membership.session_timeout.get(),
             heartbeat_interval: config.membership.heartbeat_interval.get(),
             on_stop,

@@ -15,8 +15,8 @@ use super::observe::Observer;
 use super::owned_task::OwnedTask;
 use super::settings::Settings;
 use super::shared::Shared;
-use crate::engine::{Class, Pending, Phase};
-use crate::kafka::{CallError, Consumer, Flow, Message, code};
+use crate::engine::{Class, Incarnation, Pending, Phase};
+use crate::kafka::{CallError, Consumer, Flow, Message, code, loses_records};
 
 /// Records per fetch from the queue.
 const FETCH_MAX: usize = 1000;
@@ -59,6 +59,30 @@ pub(crate) enum ThreadError {
         /// What the client said.
         text: String,
     },
+    /// Records are there and cannot be read; the client would skip them.
+    #[error(
+        "{topic}-{partition}@{offset}: {text}. A batch cannot be read; going on would lose its records. Compare with the \
+         other replicas (kafka-dump-log), repair the partition, and start again"
+    )]
+    Unreadable {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// Offset.
+        offset: i64,
+        /// What the client said.
+        text: String,
+    },
+    /// Kafka refuses what cannot be blamed on an input, or refuses the dead letter itself.
+    #[error(
+        "Kafka refuses a record (code {code}) that comes from no input record, or a dead letter itself: raise \
+         max.message.bytes of the output, dead-letter and changelog topics"
+    )]
+    Refused {
+        /// Kafka's code.
+        code: i32,
+    },
     /// A store failed.
     #[error("{0}")]
     Storage(#[from] millpond_state::StorageError),
@@ -80,7 +104,12 @@ pub(crate) struct StreamThread {
     fetched: Vec<Message>,
     /// When the open transaction got its first content.
     since: Option<Duration>,
+    /// Most records of the next transaction; below the maximum while a record that Kafka refuses is looked for.
     records_max: usize,
+    /// The only task that works meanwhile.
+    suspect: usize,
+    /// The refused record is being replaced by its dead letter.
+    rejecting: bool,
     retry_at: Option<Instant>,
     observer: Observer,
     consumer: Consumer,
@@ -123,6 +152,8 @@ impl StreamThread {
             fetched: Vec::new(),
             since: None,
             records_max: usize::MAX,
+            suspect: 0,
+            rejecting: false,
             retry_at: None,
             observer,
             consumer,
@@ -159,7 +190,7 @@ impl StreamThread {
         while let Ok(message) = self.inbox.try_recv() {
             match message {
                 ToThread::Open(task) => self.joining.push(*task),
-                ToThread::Close(task) => self.close(task)?,
+                ToThread::Close(task, incarnation) => self.close(task, incarnation)?,
                 ToThread::ChangelogEnd { task, last_stable } => {
                     if let Some(owned) = self.tasks.iter_mut().find(|owned| owned.task.id() == task) {
                         owned.position.answered(last_stable);
@@ -209,23 +240,31 @@ impl StreamThread {
         self.observer.reset_tags();
     }
 
-    /// Commits what is open and gives a task up.
-    fn close(&mut self, task: TaskId) -> Result<(), ThreadError> {
-        if let Some(at) = self.joining.iter().position(|owned| owned.task.id() == task) {
+    /// Commits what is open and gives a task up. A task that is no longer here was reported when it was dropped.
+    fn close(&mut self, task: TaskId, incarnation: Incarnation) -> Result<(), ThreadError> {
+        let wanted = |owned: &OwnedTask| owned.task.id() == task && owned.incarnation == incarnation;
+        if let Some(at) = self.joining.iter().position(wanted) {
             let owned = self.joining.remove(at);
             return self.forget(owned);
         }
+        if !self.tasks.iter().any(wanted) {
+            return Ok(());
+        }
+        self.commit()?;
         if self.lane.phase() == Phase::Open {
-            self.commit()?;
+            // Nothing is in it, but the task is a member of it.
+            let outcome = self.lane.spoil(Class::Abortable, &mut self.tasks)?;
+            self.finish(&outcome)?;
         }
-        if let Some(at) = self.tasks.iter().position(|owned| owned.task.id() == task) {
-            let mut owned = self.remove(at)?;
-            // An aborted last transaction leaves content that the next owner produces anew.
-            owned.rollback();
-            return self.forget(owned);
+        match self.tasks.iter().position(wanted) {
+            Some(at) => {
+                let mut owned = self.remove(at)?;
+                // An aborted last transaction leaves content that the next owner produces anew.
+                owned.rollback();
+                self.forget(owned)
+            }
+            None => Ok(()),
         }
-        let _ = self.instance.send(ToInstance::Closed(task));
-        Ok(())
     }
 
     fn remove(&mut self, at: usize) -> Result<OwnedTask, ThreadError> {
@@ -240,10 +279,10 @@ impl StreamThread {
 
     /// Flushes and closes a task's store and says that the task is free.
     fn forget(&mut self, owned: OwnedTask) -> Result<(), ThreadError> {
-        let id = owned.task.id();
+        let (id, incarnation) = (owned.task.id(), owned.incarnation);
         owned.close(self.shared.clock.now().wall_ms)?;
         tracing::info!(thread = %self.name, task = %id, "task closed");
-        let _ = self.instance.send(ToInstance::Closed(id));
+        let _ = self.instance.send(ToInstance::Closed(id, incarnation));
         Ok(())
     }
 
@@ -300,7 +339,12 @@ impl StreamThread {
                 let (topic, partition) = (message.topic(), message.partition());
                 return Err(ThreadError::OutOfRange { topic, partition, text: message.error_text() });
             }
-            _ => tracing::debug!(thread = %self.name, error = %message.error_text(), "consumer"),
+            failed if loses_records(failed) => {
+                let (topic, partition) = (message.topic(), message.partition());
+                let (offset, text) = (message.offset(), message.error_text());
+                return Err(ThreadError::Unreadable { topic, partition, offset, text });
+            }
+            _ => tracing::warn!(thread = %self.name, error = %message.error_text(), "consumer"),
         }
         Ok(())
     }
@@ -311,9 +355,10 @@ impl StreamThread {
             for (index, input) in owned.inputs.iter().enumerate() {
                 let Some(state) = owned.task.input(index) else { continue };
                 let held = state.waiting + state.held;
-                if held >= BUFFER_MAX {
+                let bytes_max = self.settings.buffer_bytes;
+                if held >= BUFFER_MAX || state.bytes >= bytes_max {
                     self.consumer.set_flow(input, Flow::Off);
-                } else if held <= BUFFER_MAX / 2 {
+                } else if held <= BUFFER_MAX / 2 && state.bytes <= bytes_max / 2 {
                     self.consumer.set_flow(input, Flow::On);
                 }
                 // The end that the last fetch reported saves the wait for the end-of-partition event.
@@ -333,7 +378,11 @@ impl StreamThread {
         }
         self.retry_at = None;
         let mut budget = self.records_max;
+        let searching = self.records_max != usize::MAX;
         for at in 0..self.tasks.len() {
+            if searching && at != self.suspect {
+                continue;
+            }
             let now = self.shared.clock.now();
             let Some(owned) = self.tasks.get(at) else { break };
             let wants = has_next(owned) || owned.task.is_dirty() || owned.task.has_punctuators();
@@ -347,7 +396,10 @@ impl StreamThread {
             let Some(owned) = self.tasks.get_mut(at) else { break };
             let begun = Instant::now();
             let result = owned.task.process(now, SLICE.min(budget)).and_then(|count| {
-                owned.task.punctuate(now)?;
+                // Never together with a record that is under suspicion.
+                if !searching {
+                    owned.task.punctuate(now)?;
+                }
                 Ok(count)
             });
             match result {
@@ -421,30 +473,46 @@ impl StreamThread {
         }
         if let Some(refused) = outcome.record_refused {
             self.halve(refused)?;
-        } else if outcome.committed {
-            self.records_max = usize::MAX;
+        } else if outcome.committed && self.records_max != usize::MAX {
+            // This part was innocent: the next task has its turn, and after the last one all work again.
+            self.suspect += 1;
+            if self.suspect >= self.tasks.len() {
+                self.work_unlimited();
+            }
         }
         Ok(())
     }
 
+    fn work_unlimited(&mut self) {
+        self.records_max = usize::MAX;
+        self.suspect = 0;
+    }
+
     /// Kafka refused a record: narrows it down, and makes a dead letter of the input that causes it.
     fn halve(&mut self, refused_code: i32) -> Result<(), ThreadError> {
+        if self.rejecting {
+            return Err(ThreadError::Refused { code: refused_code });
+        }
         if self.records_max > 1 {
-            let held = self.tasks.iter().map(|owned| owned.waiting()).sum::<usize>();
+            let held = self.tasks.iter().map(OwnedTask::waiting).sum::<usize>();
             self.records_max = (self.records_max.min(held.max(2)) / 2).max(1);
             return Ok(());
         }
         let now = self.shared.clock.now();
         let outcome = self.lane.begin(&mut self.tasks)?;
         self.finish(&outcome)?;
-        if let Some(owned) = self.tasks.iter_mut().find(|owned| has_next(owned)) {
-            let reason =
-                if refused_code == code::INVALID_TIMESTAMP { "INVALID_TIMESTAMP" } else { "TOO_LARGE" };
-            let refused = ProcessError::dead_letter(reason, "Kafka refused an output of this record");
-            owned.task.reject_next(now, refused)?;
-        }
-        self.records_max = usize::MAX;
-        self.commit()
+        let Some(owned) = self.tasks.get_mut(self.suspect).filter(|owned| has_next(owned)) else {
+            // What is refused comes from no input: a punctuator's output, or the marker.
+            return Err(ThreadError::Refused { code: refused_code });
+        };
+        let reason = if refused_code == code::INVALID_TIMESTAMP { "INVALID_TIMESTAMP" } else { "TOO_LARGE" };
+        let refused = ProcessError::dead_letter(reason, "Kafka refused an output of this record");
+        owned.task.reject_next(now, refused)?;
+        self.rejecting = true;
+        self.work_unlimited();
+        self.commit()?;
+        self.rejecting = false;
+        Ok(())
     }
 
     fn flush_stores(&mut self) -> Result<(), ThreadError> {

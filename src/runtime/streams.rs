@@ -16,6 +16,7 @@ use super::facts::{Facts, FactsError};
 use super::fencing::fence_dead;
 use super::instance::{Instance, Parts, SinkControl};
 use super::lane::Lane;
+use super::lane_error::LaneError;
 use super::messages::{ToInstance, ToThread};
 use super::observe::Observer;
 use super::restore::Restorer;
@@ -215,10 +216,14 @@ impl Streams {
         if let Some(why) = self.shared.fatal() {
             return Err(RunError::Fatal(why));
         }
+        if !clean {
+            // A thread that waits for a cluster that does not answer would be waited for in vain.
+            return Err(RunError::Late);
+        }
         for handle in handles {
             let _ = handle.join();
         }
-        if clean { Ok(()) } else { Err(RunError::Late) }
+        Ok(())
     }
 
     /// Returns the transactional id of each thread, each noted in the state directory before its first use.
@@ -265,8 +270,10 @@ impl Streams {
                 let parts = ThreadParts { name, number, inbox, instance, lane, consumer, observer };
                 StreamThread::new(parts, settings, Arc::clone(&shared)).run()
             };
-            if let Err(error) = run() {
-                shared.fail(format!("{thread_name}: {error}"));
+            match run() {
+                Ok(()) => {}
+                Err(ThreadError::Lane(LaneError::Stopping)) => tracing::info!("{thread_name} stops"),
+                Err(error) => shared.fail(format!("{thread_name}: {error}")),
             }
             shared.unstamp(&thread_name);
         })?;

@@ -27,9 +27,8 @@ fn twenty_five_random_kills_leave_everything_exact() {
     let world = World::with("kills", &settings);
     let mut node = Node::start(&world, "one", &[]);
     node.wait_ready(Duration::from_secs(30));
-    // Longer than the kills take: the load must still be running at the last one.
     let mut load =
-        world.start_load(&["--users", "5000", "--orders", "450000", "--rate", "6000", "--seed", "25"]);
+        world.start_load(&["--users", "5000", "--orders", "3000000", "--rate", "6000", "--seed", "25"]);
     wait_until("work is under way", Duration::from_secs(30), || node.committed() > 10_000);
     // Every task has flushed once by then, so no restore has a reason to begin at the beginning.
     std::thread::sleep(Duration::from_secs(3));
@@ -54,7 +53,9 @@ fn twenty_five_random_kills_leave_everything_exact() {
     }
     eprintln!("{hits} of {KILLS} kills hit an open transaction ({open}) or unflushed rows");
     assert!(hits >= HITS_MIN, "only {hits} of {KILLS} kills hit something: the run is void");
-    assert!(load.wait().is_ok_and(|status| status.success()), "load");
+    // The load outlasts any machine; what it has written by now is judged.
+    assert!(load.kill().is_ok(), "load");
+    let _ = load.wait();
     wait_drained(&world, &node, Duration::from_secs(120));
     assert_eq!(node.stop().code(), Some(0), "{}", node.log());
     world.verify(&["one"]);
