@@ -1,6 +1,6 @@
 //! Offsets as Kafka has them, asked past the process that is being watched.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -11,6 +11,9 @@ use super::plan::Plan;
 
 /// How long the broker may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Wait between two questions to a coordinator that is not ready.
+const COORDINATOR_WAIT: Duration = Duration::from_millis(100);
 
 /// Where one input partition stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,7 +141,15 @@ impl Probe {
         for (topic, partition) in partitions(&self.inputs) {
             asked.add_partition(topic, partition);
         }
-        client.committed_offsets(asked, TIMEOUT).map_err(self.failed("reading committed offsets"))
+        let begun = Instant::now();
+        loop {
+            match client.committed_offsets(asked.clone(), TIMEOUT) {
+                Ok(found) => return Ok(found),
+                // A broker that has just started is still loading its groups.
+                Err(_) if begun.elapsed() < TIMEOUT => std::thread::sleep(COORDINATOR_WAIT),
+                Err(error) => return Err(self.failed("reading committed offsets")(error)),
+            }
+        }
     }
 
     fn watermarks(

@@ -112,6 +112,15 @@ fn committed(client: &BaseConsumer, partitions: &[Key]) -> Result<BTreeMap<Key, 
         let answer = match answer {
             // Where all are pinned, the error of each is the error of the question.
             Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnstableOffsetCommit)) => None,
+            // A broker that has just started is still loading its groups.
+            Err(KafkaError::MetadataFetch(
+                RDKafkaErrorCode::NotCoordinator
+                | RDKafkaErrorCode::CoordinatorNotAvailable
+                | RDKafkaErrorCode::CoordinatorLoadInProgress,
+            )) if begun.elapsed() < ANSWER_TIMEOUT => {
+                thread::sleep(PINNED_POLL);
+                continue;
+            }
             other => Some(other?),
         };
         let found = match &answer {

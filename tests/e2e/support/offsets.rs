@@ -1,6 +1,6 @@
 //! Ends of partitions and the group's lag, as Kafka itself tells them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -51,6 +51,18 @@ impl Ends {
     }
 }
 
+/// Returns the committed offsets; a broker that has just started is still loading its groups.
+fn committed(client: &BaseConsumer, asked: &TopicPartitionList) -> TopicPartitionList {
+    let begun = Instant::now();
+    loop {
+        match client.committed_offsets(asked.clone(), TIMEOUT) {
+            Ok(found) => return found,
+            Err(error) if begun.elapsed() > TIMEOUT => panic!("committed offsets: {error}"),
+            Err(_) => std::thread::sleep(Duration::from_millis(100)),
+        }
+    }
+}
+
 /// Returns the group's lag over the input topics: high watermark less committed offset, as `kafka-consumer-groups` counts.
 pub(crate) fn group_lag(world: &World) -> i64 {
     let client = client(world, "read_uncommitted");
@@ -59,7 +71,7 @@ pub(crate) fn group_lag(world: &World) -> i64 {
         for partition in 0..partitions(&client, &topic) {
             let mut list = TopicPartitionList::new();
             list.add_partition(&topic, partition);
-            let committed = client.committed_offsets(list, TIMEOUT).unwrap_or_else(|error| panic!("{error}"));
+            let committed = committed(&client, &list);
             let committed = match committed.elements()[0].offset() {
                 Offset::Offset(offset) => offset,
                 _ => 0,

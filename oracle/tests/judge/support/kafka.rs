@@ -37,7 +37,8 @@ pub(crate) fn producer(id: Option<&str>) -> BaseProducer {
     let mut config = config();
     config.set("queue.buffering.max.messages", "0").set("linger.ms", "5");
     if let Some(id) = id {
-        config.set("transactional.id", id);
+        // A transaction that is to hang must not expire while a slow machine judges.
+        config.set("transactional.id", id).set("transaction.timeout.ms", "300000");
     }
     let producer: BaseProducer = config.create().unwrap();
     if id.is_some() {
