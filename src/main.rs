@@ -11,6 +11,7 @@ fn main() -> ExitCode {
     show_failures(cli.color());
     let started = telemetry::start(cli.verbosity(), cli.color());
     let started = started.map_err(|error| Failure::new(Exit::Usage, "millpond::telemetry", error));
+    let started = started.and_then(|()| choose_mutant());
     match started.and_then(|()| cli.execute()) {
         Ok(exit) => exit,
         Err(failure) => {
@@ -20,4 +21,13 @@ fn main() -> ExitCode {
             exit.into()
         }
     }
+}
+
+/// Wrong variants of the protocol, for tests only: without the feature `failpoints` asking for one is an error.
+fn choose_mutant() -> Result<(), Failure> {
+    let chosen = millpond_mutants::from_environment();
+    if let Some(mutant) = chosen.map_err(|error| Failure::new(Exit::Usage, "millpond::mutant", error))? {
+        tracing::warn!(%mutant, "this process is wrong on purpose");
+    }
+    Ok(())
 }

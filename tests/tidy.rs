@@ -31,11 +31,12 @@ const IMPURE_WORDS: [&str; 10] = [
 ];
 
 /// Each crate's manifest and the crates of this house that it may name.
-const MAY_IMPORT: [(&str, &[&str]); 5] = [
-    ("topology/Cargo.toml", &[]),
-    ("state/Cargo.toml", &["millpond-topology"]),
-    ("membership/Cargo.toml", &["millpond-topology"]),
-    ("ledger/Cargo.toml", &["millpond-topology"]),
+const MAY_IMPORT: [(&str, &[&str]); 6] = [
+    ("mutants/Cargo.toml", &[]),
+    ("topology/Cargo.toml", &["millpond-mutants"]),
+    ("state/Cargo.toml", &["millpond-topology", "millpond-mutants"]),
+    ("membership/Cargo.toml", &["millpond-topology", "millpond-mutants"]),
+    ("ledger/Cargo.toml", &["millpond-topology", "millpond-mutants"]),
     // The judge shares no code with the judged.
     ("oracle/Cargo.toml", &[]),
 ];

@@ -1,0 +1,111 @@
+//! The variants and their names.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Says that no variant has this name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown(pub String);
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no mutant is called {:?}; there are: ", self.0)?;
+        for (at, mutant) in Mutant::ALL.iter().enumerate() {
+            write!(f, "{}{mutant}", if at == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Unknown {}
+
+macro_rules! mutants {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// A wrong variant of the protocol.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Mutant {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Mutant {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// Returns the name that the environment variable takes.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+        }
+    };
+}
+
+mutants! {
+    /// Input offsets are committed by the consumer after the transaction, not inside it.
+    OffsetsOutside = "offsets-outside",
+    /// The fence of a transaction is the one of its beginning, not the one of its end.
+    FenceAtBegin = "fence-at-begin",
+    /// A task that came back is taken for the one that left.
+    NoIncarnation = "no-incarnation",
+    /// UNKNOWN_MEMBER_ID keeps the tasks and joins again.
+    UnknownMemberReplayed = "unknown-member-replayed",
+    /// A transaction without offsets is committed.
+    EmptyOffsets = "empty-offsets",
+    /// A restore reads its target before the stable committed offsets.
+    TargetFirst = "target-first",
+    /// What an aborted transaction processed is not processed again.
+    NoRedo = "no-redo",
+    /// A transaction is applied to the store before its commit is known.
+    ApplyFirst = "apply-first",
+    /// A loss does not keep a transaction from being committed.
+    CommitAfterLost = "commit-after-lost",
+    /// The changelog's marker carries the offsets before the transaction.
+    MarkerBehind = "marker-behind",
+    /// R3 off: a producer whose calls were slow or failed goes on.
+    NoReplacement = "no-replacement",
+    /// R1 off: a commit that was not answered with success is taken for aborted.
+    UnknownIsAborted = "unknown-is-aborted",
+    /// R2 by guessing: a commit of unknown outcome is taken for committed.
+    UnknownIsCommitted = "unknown-is-committed",
+    /// R4 off: a record below the applied offsets is processed again.
+    NoAppliedCheck = "no-applied-check",
+    /// Nonces are not compared: whatever is committed is taken for one's own.
+    AnyNonce = "any-nonce",
+    /// `send_offsets` does not wait while a JoinGroup is out, nor look at who owns the tasks.
+    NoGate = "no-gate",
+    /// A restore stops at the last stable offset, below its target.
+    StableAsTarget = "stable-as-target",
+    /// A batch of a store is written in two halves, the metadata with the first.
+    PartialBatch = "partial-batch",
+    /// A batch of a store carries the metadata of the batch before.
+    MetadataBehind = "metadata-behind",
+    /// The store's changelog position is the high watermark, not a lower bound.
+    WatermarkAsPosition = "watermark-as-position",
+    /// A stable end is adopted at once, not after a later fenced transaction.
+    AdoptAtOnce = "adopt-at-once",
+    /// Marker and committed offsets are not compared at restore.
+    NoMarkerCheck = "no-marker-check",
+    /// The sink moves its offsets without comparing them.
+    SinkWithoutSwap = "sink-without-swap",
+    /// The sink writes its offsets in a transaction of their own, before the rows.
+    SinkOffsetsApart = "sink-offsets-apart",
+    /// Money wraps around instead of being refused.
+    WrappingMoney = "wrapping-money",
+    /// A dead letter's offset is committed without the dead letter.
+    DeadLetterLost = "dead-letter-lost",
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Mutant {
+    type Err = Unknown;
+
+    fn from_str(text: &str) -> Result<Self, Unknown> {
+        Self::ALL.iter().copied().find(|mutant| mutant.name() == text).ok_or_else(|| Unknown(text.to_owned()))
+    }
+}
