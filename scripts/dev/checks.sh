@@ -17,6 +17,7 @@ check_all() {
   read_check_arguments "$@"
   begin_checks
   TEST_LOG=$(mktemp "$RUN_DIR/tests.XXXXXX")
+  touch "$RUN_DIR/tests.began"
   trap 'rm -f "$TEST_LOG"' EXIT
   [[ ${#FILTERS[@]} -gt 0 ]] || lint_steps
   step tests run_tests
@@ -88,7 +89,10 @@ step() { # NAME COMMAND...
 summarise() {
   printf '\n== summary\n'
   printf '%s\n' "${STEPS[@]}"
-  [[ ! -s $TEST_LOG ]] || count_tests
+  if [[ -s $TEST_LOG ]]; then
+    count_tests
+    show_figures
+  fi
   if [[ ${#FAILED[@]} -gt 0 ]]; then
     printf 'FAILED: %s (after %s)\n' "${FAILED[*]}" "$(seconds_since "$BEGAN")"
     exit 1
@@ -124,6 +128,14 @@ count_tests() {
       }
     }
     END { printf "tests: %d passed, %d failed, %d skipped\n", passed, failed, skipped }'
+}
+
+# Shows what the tests of this run measured.
+show_figures() {
+  local folder=$CARGO_TARGET_DIR/tmp/figures
+  [[ -d $folder ]] || return 0
+  find "$folder" -type f -newer "$RUN_DIR/tests.began" -print0 | sort -z |
+    while IFS= read -r -d '' file; do printf '%s: %s\n' "${file##*/}" "$(<"$file")"; done
 }
 
 # Which crates may be used, by whom, and under which licence. Known vulnerabilities as well, where their database can

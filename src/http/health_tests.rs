@@ -13,6 +13,7 @@ fn task(state: TaskState) -> TaskStatus {
         sub_topology: "accounts".to_owned(),
         role: "processor".to_owned(),
         state,
+        store: crate::http::StoreStatus::default(),
         inputs: vec![],
     }
 }

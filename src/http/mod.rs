@@ -12,6 +12,6 @@ mod status;
 pub use health::{Health, Probe, Reason};
 pub use server::{HttpError, Server};
 pub use status::{
-    InputStatus, Progress, SinkPartition, SinkState, SinkStatus, Status, StatusSource, TaskState, TaskStatus,
-    ThreadStatus,
+    InputStatus, Progress, SinkPartition, SinkState, SinkStatus, Status, StatusSource, StoreStatus,
+    TaskState, TaskStatus, ThreadStatus,
 };

@@ -81,8 +81,22 @@ pub struct TaskStatus {
     pub role: String,
     /// What it is doing.
     pub state: TaskState,
+    /// Its store.
+    pub store: StoreStatus,
     /// Its input partitions.
     pub inputs: Vec<InputStatus>,
+}
+
+/// The store of a task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoreStatus {
+    /// Changelog rows applied since the last flush: what a crash at this moment would replay.
+    pub unflushed_rows: u64,
+    /// Changelog offset that the restore of this acquisition began at.
+    pub restored_from: i64,
+    /// Changelog records that it replayed.
+    pub restored_records: u64,
 }
 
 /// What a task is doing.

@@ -59,6 +59,8 @@ pub struct TaskLine {
     pub restore_from: i64,
     /// How long the restore took or has taken so far, ms.
     pub restore_ms: u64,
+    /// Changelog rows applied since the store was last flushed: what a crash at this moment would replay.
+    pub unflushed_rows: u64,
     /// Stream thread.
     pub thread: usize,
     /// Inputs.

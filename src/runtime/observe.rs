@@ -83,6 +83,7 @@ impl Observer {
         let line = board.tasks.entry(owned.task.id()).or_default();
         line.phase = super::board::TaskPhase::Running;
         line.thread = self.number;
+        line.unflushed_rows = owned.store.rows_since_flush();
     }
 
     /// Notes that a task no longer runs here.
@@ -91,6 +92,13 @@ impl Observer {
         let mut board = self.shared.board();
         if let Some(line) = board.tasks.get_mut(&owned.task.id()) {
             line.phase = super::board::TaskPhase::Closing;
+        }
+    }
+
+    /// Notes that a task's store was flushed.
+    pub(crate) fn flushed(&self, owned: &OwnedTask) {
+        if let Some(line) = self.shared.board().tasks.get_mut(&owned.task.id()) {
+            line.unflushed_rows = owned.store.rows_since_flush();
         }
     }
 
@@ -241,6 +249,7 @@ impl Observer {
         let Some(owned) = tasks.iter().find(|owned| owned.task.id() == task) else { return };
         let mut board = self.shared.board();
         let Some(line) = board.tasks.get_mut(&task) else { return };
+        line.unflushed_rows = owned.store.rows_since_flush();
         for (index, input) in owned.inputs.iter().enumerate() {
             let Some(state) = owned.task.input(index) else { continue };
             if let Some(shown) = line.inputs.iter_mut().find(|shown| shown.topic == input.topic) {

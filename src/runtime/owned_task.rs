@@ -109,7 +109,7 @@ impl OwnedTask {
         (0..inputs).filter_map(|at| self.task.input(at)).map(|input| input.waiting).sum()
     }
 
-    /// Flushes the store when it is due by time or rows.
+    /// Flushes the store when it is due by time or rows, and says whether it was.
     ///
     /// # Errors
     /// RocksDB's.
@@ -118,12 +118,13 @@ impl OwnedTask {
         interval: Duration,
         rows: u64,
         wall_ms: i64,
-    ) -> Result<(), StorageError> {
-        if self.flushed.elapsed() >= interval || self.store.rows_since_flush() >= rows {
+    ) -> Result<bool, StorageError> {
+        let is_due = self.flushed.elapsed() >= interval || self.store.rows_since_flush() >= rows;
+        if is_due {
             self.flushed = Instant::now();
             self.store.flush(wall_ms)?;
         }
-        Ok(())
+        Ok(is_due)
     }
 
     /// Flushes and closes the store.

@@ -6,8 +6,8 @@ use super::board::{InputLine, TaskPhase};
 use super::shared::Shared;
 use super::watch::{lag_seconds, state};
 use crate::http::{
-    InputStatus, Progress, SinkPartition, SinkState, SinkStatus, Status, StatusSource, TaskState, TaskStatus,
-    ThreadStatus,
+    InputStatus, Progress, SinkPartition, SinkState, SinkStatus, Status, StatusSource, StoreStatus,
+    TaskState, TaskStatus, ThreadStatus,
 };
 use crate::sink;
 
@@ -50,6 +50,11 @@ impl StatusSource for InstanceStatus {
                 }),
                 TaskPhase::Running => TaskState::Running,
                 TaskPhase::Closing => TaskState::Closing,
+            },
+            store: StoreStatus {
+                unflushed_rows: line.unflushed_rows,
+                restored_from: line.restore_from,
+                restored_records: line.restored_records,
             },
             inputs: line
                 .inputs

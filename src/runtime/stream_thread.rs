@@ -518,7 +518,9 @@ impl StreamThread {
     fn flush_stores(&mut self) -> Result<(), ThreadError> {
         let wall_ms = self.shared.clock.now().wall_ms;
         for owned in &mut self.tasks {
-            owned.flush_if_due(self.settings.flush_interval, self.settings.flush_rows, wall_ms)?;
+            if owned.flush_if_due(self.settings.flush_interval, self.settings.flush_rows, wall_ms)? {
+                self.observer.flushed(owned);
+            }
         }
         Ok(())
     }

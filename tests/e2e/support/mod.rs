@@ -9,6 +9,7 @@ pub(crate) use node::Node;
 pub(crate) use offsets::{Ends, group_lag};
 pub(crate) use world::World;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Waits until `done` answers `true`, looking every 50 ms; fails the test with `what` after `limit`.
@@ -27,6 +28,37 @@ pub(crate) fn wait_drained(world: &World, node: &Node, limit: Duration) {
     let ends: i64 = topics.iter().flat_map(|topic| Ends::of(world, topic).last_stable).sum();
     #[expect(clippy::cast_precision_loss, reason = "offsets of a test fit 53 bits")]
     wait_until("the sink is drained", limit, || node.metric("millpond_sink_next_offset") >= ends as f64);
+}
+
+/// Keeps a figure that a test found, for the summary of `./dev test`.
+pub(crate) fn keep_figure(name: &str, line: &str) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("figures");
+    let kept = std::fs::create_dir_all(&folder)
+        .and_then(|()| std::fs::write(folder.join(name), format!("{line}\n")));
+    kept.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    eprintln!("{name}: {line}");
+}
+
+/// Measures how fast a topic grows from its creation to [`Rate::per_second`].
+pub(crate) struct Rate {
+    topic: String,
+    from: i64,
+    begun: Instant,
+}
+
+impl Rate {
+    /// Begins to measure.
+    pub(crate) fn of(world: &World, topic: &str) -> Self {
+        let from = Ends::of(world, topic).high_watermark.iter().sum();
+        Self { topic: topic.to_owned(), from, begun: Instant::now() }
+    }
+
+    /// Returns the records per second since.
+    pub(crate) fn per_second(&self, world: &World) -> i64 {
+        let ms = i64::try_from(self.begun.elapsed().as_millis()).unwrap_or(i64::MAX).max(1);
+        let to: i64 = Ends::of(world, &self.topic).high_watermark.iter().sum();
+        (to - self.from) * 1000 / ms
+    }
 }
 
 /// Rows that may be replayed after a clean stop: the store's changelog position is a lower bound, behind by the transaction

@@ -1,5 +1,6 @@
 //! A running `millpond run`.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
@@ -109,6 +110,15 @@ impl Node {
             );
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Returns a figure of each task's store from `/status`, by task id.
+    pub(crate) fn stores(&self, figure: &str) -> BTreeMap<String, i64> {
+        let status = self.status().unwrap_or_default();
+        let tasks = status["tasks"].as_array().into_iter().flatten();
+        tasks
+            .filter_map(|task| Some((task["id"].as_str()?.to_owned(), task["store"][figure].as_i64()?)))
+            .collect()
     }
 
     /// Returns the number of its tasks.
