@@ -47,6 +47,8 @@ pub struct Txn {
     pub impure: bool,
     /// The abort was caused by a record that Kafka refuses.
     pub record: bool,
+    /// The acknowledgements were slow: after an abort a late duplicate may still be on its way, which counts for R3.
+    pub slow_flush: bool,
 }
 
 /// Where the transaction is.
@@ -126,8 +128,13 @@ pub enum Event {
     Due,
     /// The content must not be committed (a produce error before the commit, a processor's failure).
     Spoiled(Class),
-    /// The content is acknowledged; ownership as of now.
-    Produced(Snapshot),
+    /// The content is acknowledged.
+    Produced {
+        /// How long the acknowledgements took.
+        took: Duration,
+        /// Ownership as of now.
+        snapshot: Snapshot,
+    },
     /// `send_offsets` returned.
     OffsetsReply {
         /// How long the call took.
@@ -403,11 +410,13 @@ impl Commit {
                 let impure = txn.impure || class != Class::Record;
                 Some(self.failed(now, Txn { impure, ..txn }, class))
             }
-            Event::Produced(_) if txn.lost => Some((Stage::Aborting(txn), vec![Action::Abort])),
-            Event::Produced(snapshot) => {
+            Event::Produced { took, snapshot } => {
+                let txn = Txn { slow_flush: self.is_slow(took), ..txn };
                 let stale = txn.members.iter().any(|m| !snapshot.owns(m.task, m.incarnation));
                 match snapshot.fence {
-                    Some(fence) if !stale => Some((Stage::Sending(txn), vec![Action::SendOffsets(fence)])),
+                    Some(fence) if !stale && !txn.lost => {
+                        Some((Stage::Sending(txn), vec![Action::SendOffsets(fence)]))
+                    }
                     _ => Some((Stage::Aborting(txn), vec![Action::Abort])),
                 }
             }
@@ -482,7 +491,7 @@ impl Commit {
     fn aborting(&self, txn: Txn, event: Event) -> Option<(Stage, Vec<Action>)> {
         match event {
             Event::AbortReply { took, result: Ok(()) } => {
-                let txn = Txn { impure: txn.impure || self.is_slow(took), ..txn };
+                let txn = Txn { impure: txn.impure || txn.slow_flush || self.is_slow(took), ..txn };
                 Some(aborted(txn))
             }
             Event::AbortReply { .. } | Event::Expired => {
@@ -543,7 +552,7 @@ pub(super) fn name(event: &Event) -> &'static str {
         Event::Begin(_) => "Begin",
         Event::Due => "Due",
         Event::Spoiled(_) => "Spoiled",
-        Event::Produced(_) => "Produced",
+        Event::Produced { .. } => "Produced",
         Event::OffsetsReply { .. } => "OffsetsReply",
         Event::CommitStarted => "CommitStarted",
         Event::CommitReply { .. } => "CommitReply",

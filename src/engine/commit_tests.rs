@@ -59,6 +59,10 @@ fn offsets(result: Result<(), Class>) -> Event {
     Event::OffsetsReply { took, result }
 }
 
+fn produced(snapshot: Snapshot) -> Event {
+    Event::Produced { took: at(1), snapshot }
+}
+
 fn commit(result: Result<(), Class>) -> Event {
     let (took, result) = quick(result);
     Event::CommitReply { took, result }
@@ -94,7 +98,7 @@ fn path(phase: Phase) -> Vec<Event> {
         events
     };
     let sending = || then(begin(), vec![Event::Due]);
-    let sent = || then(sending(), vec![Event::Produced(snapshot()), offsets(Ok(()))]);
+    let sent = || then(sending(), vec![produced(snapshot()), offsets(Ok(()))]);
     let committing = || then(sent(), vec![Event::CommitStarted]);
     let unknown = || then(committing(), vec![commit(Err(Class::Stop))]);
     match phase {
@@ -136,7 +140,7 @@ fn events() -> Vec<(&'static str, Event)> {
         ("Begin", Event::Begin(members())),
         ("Due", Event::Due),
         ("Spoiled", Event::Spoiled(Class::Abortable)),
-        ("Produced", Event::Produced(snapshot())),
+        ("Produced", produced(snapshot())),
         ("OffsetsReply", offsets(Ok(()))),
         ("CommitStarted", Event::CommitStarted),
         ("CommitReply", commit(Ok(()))),
@@ -227,7 +231,7 @@ fn a_task_of_another_incarnation_or_a_missing_fence_aborts_before_offsets_are_se
     ] {
         let mut stale = snapshot();
         change(&mut stale);
-        let (machine, actions) = run(vec![Event::Begin(members()), Event::Due, Event::Produced(stale)]);
+        let (machine, actions) = run(vec![Event::Begin(members()), Event::Due, produced(stale)]);
         assert_eq!((machine.phase(), actions), (Phase::Aborting, vec![Action::Abort]));
     }
 }
@@ -277,7 +281,7 @@ fn slow_calls_make_the_producer_impure() {
     let (machine, actions) = run(vec![
         Event::Begin(members()),
         Event::Due,
-        Event::Produced(snapshot()),
+        produced(snapshot()),
         slow_offsets,
         Event::CommitStarted,
         commit(Ok(())),
@@ -289,6 +293,18 @@ fn slow_calls_make_the_producer_impure() {
     let (machine, _) =
         run(vec![Event::Begin(members()), Event::Spoiled(Class::Abortable), slow_abort, Event::RolledBack]);
     assert_eq!(machine.phase(), Phase::Recycling);
+}
+
+#[test]
+fn a_slow_flush_makes_the_producer_impure_only_when_an_abort_follows() {
+    let slow_flush = || Event::Produced { took: at(80), snapshot: snapshot() };
+    let begun = || vec![Event::Begin(members()), Event::Due, slow_flush()];
+    let mut aborted = begun();
+    aborted.extend([offsets(Ok(())), Event::Lost, abort(Ok(())), Event::RolledBack]);
+    assert_eq!(run(aborted).0.phase(), Phase::Recycling);
+    let mut committed = begun();
+    committed.extend([offsets(Ok(())), Event::CommitStarted, commit(Ok(())), Event::Applied]);
+    assert_eq!(run(committed).0.phase(), Phase::Idle);
 }
 
 #[test]
@@ -316,7 +332,7 @@ fn a_loss_while_unknown_applies_nothing() {
 #[test]
 fn a_loss_before_the_commit_aborts_and_drops_everything() {
     let (machine, actions) =
-        run(vec![Event::Begin(members()), Event::Due, Event::Lost, Event::Produced(snapshot())]);
+        run(vec![Event::Begin(members()), Event::Due, Event::Lost, produced(snapshot())]);
     assert_eq!((machine.phase(), actions), (Phase::Aborting, vec![Action::Abort]));
     let (_, actions) = run(vec![Event::Begin(members()), Event::Lost, abort(Ok(()))]);
     assert_eq!(actions, [Action::Redo(vec![]), Action::Drop(vec![TASK, ALIEN])]);
@@ -325,7 +341,7 @@ fn a_loss_before_the_commit_aborts_and_drops_everything() {
 #[test]
 fn an_unknown_member_is_lost_and_never_redone() {
     let mut events = path(Phase::Sending);
-    events.extend([Event::Produced(snapshot()), offsets(Err(Class::Lost)), abort(Ok(()))]);
+    events.extend([produced(snapshot()), offsets(Err(Class::Lost)), abort(Ok(()))]);
     assert_eq!(run(events).1, [Action::Redo(vec![]), Action::Drop(vec![TASK, ALIEN])]);
 }
 

@@ -37,6 +37,8 @@ struct Assigned {
     c_topic: CString,
 }
 
+/// Longest wait for metadata.
+const METADATA_PATIENCE: Duration = Duration::from_secs(2);
 /// How often the main queues are served.
 const SERVE_EVERY: Duration = Duration::from_millis(200);
 
@@ -66,10 +68,12 @@ impl Consumer {
     /// Starts reading `positions`. Metadata is asked first, else the first fetch waits up to a second.
     ///
     /// # Errors
-    /// When a topic is not there or no broker answers within 10 s.
+    /// When a topic is not there or no broker answers within 2 s; nothing has changed then.
     pub fn add(&mut self, positions: &[Position]) -> Result<(), CallError> {
         for position in positions {
-            self.handle.partition_count(&position.topic, Duration::from_secs(10))?;
+            self.handle.partition_count(&position.topic, METADATA_PATIENCE)?;
+        }
+        for position in positions {
             let queue = Queue::partition(&self.handle, &position.topic, position.partition)?;
             queue.forward(Some(&self.queue));
             let key = TopicPartition { topic: position.topic.clone(), partition: position.partition };

@@ -207,7 +207,8 @@ impl Lane {
     /// Seals and produces everything of the dirty tasks and waits for the acknowledgements.
     fn produce(&mut self, tasks: &mut [OwnedTask]) -> Event {
         fail::fail_point!("txn::before_produce", |_| Event::Spoiled(Class::Abortable));
-        let deadline = Instant::now() + self.settings.producer.transaction_timeout;
+        let begun = Instant::now();
+        let deadline = begun + self.settings.producer.transaction_timeout;
         let shared = Arc::clone(&self.shared);
         let Some(producer) = self.producer.as_mut() else { return Event::Spoiled(Class::RestartProducer) };
         let produced = queue(producer, tasks).and_then(|()| {
@@ -216,7 +217,7 @@ impl Lane {
         match produced {
             Ok(()) => {
                 fail::fail_point!("txn::after_produce", |_| Event::Spoiled(Class::Abortable));
-                Event::Produced(self.shared.snapshot())
+                Event::Produced { took: begun.elapsed(), snapshot: self.shared.snapshot() }
             }
             Err(error) => {
                 let class = self.log("produce", &error);

@@ -16,7 +16,7 @@ use super::owned_task::OwnedTask;
 use super::settings::Settings;
 use super::shared::Shared;
 use crate::engine::{Class, Incarnation, Pending, Phase};
-use crate::kafka::{CallError, Consumer, Flow, Message, code, loses_records};
+use crate::kafka::{CallError, Consumer, Flow, Message, classify, code, loses_records};
 
 /// Records per fetch from the queue.
 const FETCH_MAX: usize = 1000;
@@ -26,7 +26,7 @@ const SLICE: usize = 500;
 const BUFFER_MAX: usize = 20_000;
 /// Longest wait for a record.
 const WAIT_MAX: Duration = Duration::from_millis(20);
-/// Wait after a processor asked for a retry.
+/// Wait after a processor asked for a retry, or before a task that cannot be read yet is tried again.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
 
 /// Why a thread ends the process.
@@ -111,6 +111,8 @@ pub(crate) struct StreamThread {
     /// The refused record is being replaced by its dead letter.
     rejecting: bool,
     retry_at: Option<Instant>,
+    /// When tasks that could not be read yet are tried again.
+    join_at: Option<Instant>,
     observer: Observer,
     consumer: Consumer,
 }
@@ -155,6 +157,7 @@ impl StreamThread {
             suspect: 0,
             rejecting: false,
             retry_at: None,
+            join_at: None,
             observer,
             consumer,
         }
@@ -206,11 +209,13 @@ impl StreamThread {
         Ok(false)
     }
 
-    /// Takes restored tasks in, between transactions.
+    /// Takes restored tasks in, between transactions; those whose topics no broker tells of yet are tried again.
     fn join(&mut self) -> Result<(), ThreadError> {
-        if self.joining.is_empty() || self.lane.phase() != Phase::Idle {
+        let too_early = self.join_at.is_some_and(|at| Instant::now() < at);
+        if self.joining.is_empty() || too_early || self.lane.phase() != Phase::Idle {
             return Ok(());
         }
+        self.join_at = None;
         for owned in std::mem::take(&mut self.joining) {
             let id = owned.task.id();
             if !self.shared.owns(id, owned.incarnation) {
@@ -218,12 +223,25 @@ impl StreamThread {
                 continue;
             }
             let positions = owned.start_positions();
-            let started = self.consumer.add(&positions);
-            started
-                .map_err(|error| ThreadError::Consumer { what: format!("start reading task {id}"), error })?;
+            match self.consumer.add(&positions) {
+                Ok(()) => {}
+                Err(error) if classify(&error) == Class::Stop => {
+                    return Err(ThreadError::Consumer { what: format!("start reading task {id}"), error });
+                }
+                Err(error) => {
+                    tracing::warn!(thread = %self.name, task = %id, %error, "the task cannot be read yet");
+                    self.shared.board().notes.insert("join", format!("task {id}: {error}"));
+                    self.joining.push(owned);
+                    self.join_at = Some(Instant::now() + RETRY_WAIT);
+                    continue;
+                }
+            }
             tracing::info!(thread = %self.name, task = %id, "task runs");
             self.observer.opened(&owned);
             self.tasks.push(owned);
+        }
+        if self.joining.is_empty() {
+            self.shared.board().notes.remove("join");
         }
         self.route();
         Ok(())

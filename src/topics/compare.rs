@@ -58,6 +58,7 @@ pub fn compare(wanted: &Wanted, found: &Found, config: &Config) -> Vec<Differenc
     comparison.partitions();
     comparison.cleanup();
     comparison.timestamps();
+    comparison.future_timestamps();
     comparison.replicas();
     comparison.batches();
     comparison.differences
@@ -150,6 +151,21 @@ impl Comparison<'_> {
             );
             let severity = if self.wanted.kind == Kind::Changelog { Severity::Weak } else { Severity::Wrong };
             self.differs(severity, what, self.alter("message.timestamp.type", "CreateTime"));
+        }
+    }
+
+    /// An output carries its input's timestamp, which may be as far ahead of the clock as `timestamp.max_ahead`.
+    fn future_timestamps(&mut self) {
+        let key = "message.timestamp.after.max.ms";
+        let ahead_ms = i64::try_from(self.config.timestamp.max_ahead.ms()).unwrap_or(i64::MAX);
+        let found = self.found.number(key).filter(|found| *found < ahead_ms);
+        if let (Kind::Output, Some(found)) = (self.wanted.kind, found) {
+            let what = format!(
+                "has {key}={found}, less than timestamp.max_ahead ({ahead_ms} ms): the broker refuses outputs of inputs \
+                 dated between the two, which then become dead letters"
+            );
+            let cure = self.alter(key, &self.planned(key).to_string());
+            self.differs(Severity::Weak, what, cure);
         }
     }
 

@@ -41,7 +41,7 @@ fn a_topic_created_as_wanted_does_not_differ() {
 fn each_difference_is_found_and_weighed() {
     use Severity::{Weak, Wrong};
     type Change = fn(&mut Config, &mut Found);
-    let cases: [(&str, Change, Severity, &str); 14] = [
+    let cases: [(&str, Change, Severity, &str); 15] = [
         ("topics.orders", |_, f| f.partitions = 3, Wrong, "topics.orders.partitions=3"),
         ("topics.changelog", |_, f| f.partitions = 3, Wrong, "one partition per task"),
         ("topics.orders", |_, f| set(f, "cleanup.policy", "compact"), Wrong, "cleanup.policy=delete"),
@@ -61,6 +61,12 @@ fn each_difference_is_found_and_weighed() {
         ("topics.accounts", |_, f| set(f, "retention.ms", "1000"), Weak, "retention.ms=2592000000"),
         ("topics.orders", |_, f| set(f, "message.timestamp.type", "LogAppendTime"), Wrong, "CreateTime"),
         ("topics.changelog", |_, f| set(f, "message.timestamp.type", "LogAppendTime"), Weak, "CreateTime"),
+        (
+            "topics.deadletter",
+            |_, f| set(f, "message.timestamp.after.max.ms", "3600000"),
+            Weak,
+            "message.timestamp.after.max.ms=9223372036854775807",
+        ),
         ("topics.orders", |_, f| set(f, "min.insync.replicas", "2"), Wrong, "min.insync.replicas=1"),
         ("topics.orders", |_, f| f.replicas = 3, Weak, "min.insync.replicas=2"),
         ("topics.orders", |c, _| c.topics.orders.replication = Replication::Factor(2), Weak, "replication=1"),
