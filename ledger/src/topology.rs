@@ -58,6 +58,7 @@ fn accounts(sub: &mut SubBuilder, app: &str, topics: &Topics) {
     let accounts = sub.store(1, "accounts", U64Key, AccountCodec::new());
     let orders = sub.store(2, "orders", U64PairKey, OrderCodec::new());
     let references = sub.store(3, "references", ReferenceKeyCodec, ReferenceCodec::new());
+    sub.hold_in_memory(&accounts);
     sub.tally(&accounts, AccountCodec::new(), &["balance", "total_credited", "total_debited"], sums);
 
     let events = sub.sink("account-events", &topics.accounts, UserKey, AccountEventSerde::new(app));

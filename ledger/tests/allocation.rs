@@ -217,6 +217,7 @@ fn task(state: &Flat) -> Task<Inline> {
         sink_partitions: vec![4, 4],
         timestamp_max_ahead_ms: 24 * 60 * 60 * 1000,
         dead_letter_value_bytes_max: 65_536,
+        held_bytes_max: 16 * 1024 * 1024,
     };
     let mut task =
         Task::new(TaskId::new(0, 0), sub, options, &restored, Box::new(state.clone())).expect("a task");

@@ -8,6 +8,7 @@ mod instance;
 mod lane;
 mod lane_error;
 mod lane_outcome;
+mod memory;
 mod messages;
 mod observe;
 mod owned_task;

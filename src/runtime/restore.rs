@@ -13,6 +13,7 @@ use millpond_topology::{
 
 use super::facts::Facts;
 use super::fencing::fence_dead;
+use super::memory::Memory;
 use super::messages::{RestoreRequest, ToInstance};
 use super::owned_task::OwnedTask;
 use super::settings::Settings;
@@ -480,6 +481,7 @@ impl Restorer {
             sink_partitions: self.facts.sink_partitions(&job.sub),
             timestamp_max_ahead_ms: self.settings.timestamp_max_ahead_ms,
             dead_letter_value_bytes_max: 900 * 1024,
+            held_bytes_max: self.held_bytes_max(&job.sub),
         };
         let built = Task::new(task, &job.sub, options, &restored, Box::new(job.store.reader()));
         let mut built = built.map_err(RestoreError::from)?;
@@ -507,6 +509,11 @@ impl Restorer {
             flushed: Instant::now(),
             inputs,
         })
+    }
+
+    fn held_bytes_max(&self, sub: &SubTopology) -> usize {
+        let tasks = self.facts.input_partitions(sub);
+        Memory::divide(self.settings.memory_budget, &self.topology).held_per_task(tasks)
     }
 
     fn input_facts(&self, job: &Job) -> Result<Vec<CommittedInput>, Failed> {

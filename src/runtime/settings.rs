@@ -36,7 +36,7 @@ pub struct Settings {
     pub threads: crate::config::Threads,
     /// Parent of the application's state directory.
     pub state_dir: PathBuf,
-    /// Memory for all stores, bytes.
+    /// Memory for all stores, those held in memory included, bytes.
     pub memory_budget: usize,
     /// Longest time that applied rows are not flushed.
     pub flush_interval: Duration,

@@ -17,6 +17,7 @@ use super::fencing::fence_dead;
 use super::instance::{Instance, Parts, SinkControl};
 use super::lane::Lane;
 use super::lane_error::LaneError;
+use super::memory::Memory;
 use super::messages::{ToInstance, ToThread};
 use super::observe::Observer;
 use super::restore::Restorer;
@@ -120,8 +121,9 @@ impl Streams {
         let directory = Directory::open(&root, topology.app(), settings.instance.as_deref())?;
         let cluster = Arc::new(Cluster::new(&settings.consumer, QUERY_TIMEOUT)?);
         let facts = Arc::new(Facts::gather(&cluster, &topology)?);
-        let memory = millpond_state::Shared::new(settings.memory_budget);
-        tracing::info!(budget = ?memory.budget(), "memory of the stores");
+        let parts = Memory::divide(settings.memory_budget, &topology);
+        let memory = millpond_state::Shared::new(parts.rocksdb);
+        tracing::info!(budget = ?memory.budget(), held = parts.held, "memory of the stores");
         let process = uuid::Uuid::new_v4().as_u64_pair().0;
         let shared = Arc::new(Shared::new(process));
         Ok(Self { topology, settings, shared, directory, cluster, facts, memory, metrics })

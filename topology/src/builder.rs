@@ -89,9 +89,17 @@ impl SubBuilder {
         key: K,
         value: V,
     ) -> KeyValueStore<K, V> {
-        let spec = StoreSpec { id, name: name.to_owned(), codec: V::NAME, tally: None };
+        let spec = StoreSpec { id, name: name.to_owned(), codec: V::NAME, tally: None, is_held: false };
         self.stores.push(StoreInfo { spec });
         KeyValueStore::new((self.number, id), key, value)
+    }
+
+    /// Lets the store's committed values be held in memory, as far as `state.memory_budget` goes: for stores whose keys are
+    /// read again and again.
+    pub fn hold_in_memory<K: KeyCodec, V: Codec>(&mut self, store: &KeyValueStore<K, V>) {
+        if let Some(info) = self.stores.iter_mut().find(|info| info.spec.id == store.id()) {
+            info.spec.is_held = true;
+        }
     }
 
     /// Lets the store keep live keys and sums in the marker: `of` gives a value's contribution to each named

@@ -14,6 +14,9 @@ use crate::task::{Applied, Restored, Task, TaskOptions};
 use crate::task_id::TaskId;
 use crate::time::Now;
 
+/// Memory of a task for held values: small, so that tests see values come and go.
+const HELD_BYTES_MAX: usize = 4096;
+
 /// A changelog record: key and after-image (`None` = tombstone).
 type ChangelogRecord = (Vec<u8>, Option<Vec<u8>>);
 
@@ -103,6 +106,7 @@ impl TestDriver {
                     sink_partitions: vec![self.partitions; sub.sinks().len()],
                     timestamp_max_ahead_ms: 24 * 60 * 60 * 1000,
                     dead_letter_value_bytes_max: 900 * 1024,
+                    held_bytes_max: HELD_BYTES_MAX,
                 };
                 let mut task = Task::new(id, sub, options, &restored, Box::new(state.clone()))?;
                 let topics: Vec<_> = task.input_topics().map(str::to_owned).collect();

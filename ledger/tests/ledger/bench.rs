@@ -39,6 +39,7 @@ impl Bench {
             sink_partitions: vec![1, 1],
             timestamp_max_ahead_ms: 24 * 60 * 60 * 1000,
             dead_letter_value_bytes_max: 65_536,
+            held_bytes_max: 16 * 1024 * 1024,
         };
         let id = TaskId::new(0, partition);
         let mut task = Task::new(id, sub, options, &restored, Box::new(state.clone())).expect("a task");

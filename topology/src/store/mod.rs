@@ -1,5 +1,6 @@
 //! State stores as processors see them: typed views over an overlay over a base.
 
+mod held;
 mod memory;
 mod overlay;
 mod reader;

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use super::held::Held;
 use super::overlay::{Found, Overlay, TallyChange};
 use super::reader::{StateReader, Visit, scan_bounds};
 use super::spec::{StoreSpec, Tally};
@@ -12,6 +13,7 @@ use crate::task::Restored;
 /// All stores of a task, with the buffers that make access free of allocation.
 pub(crate) struct StoreSet {
     pub(crate) overlay: Overlay,
+    held: Held,
     base: Box<dyn StateReader>,
     specs: Vec<StoreSpec>,
     /// Tallies as of the last committed transaction.
@@ -30,6 +32,7 @@ impl StoreSet {
         specs: Vec<StoreSpec>,
         base: Box<dyn StateReader>,
         restored: &Restored,
+        held_bytes_max: usize,
     ) -> Result<Self, StoreError> {
         let mut committed = Vec::new();
         for spec in &specs {
@@ -42,12 +45,17 @@ impl StoreSet {
             });
         }
         let (key, value) = (Vec::new(), Vec::new());
-        Ok(Self { overlay: Overlay::new(), base, specs, committed, key, value, reads: 0 })
+        let held = Held::new(held_bytes_max);
+        Ok(Self { overlay: Overlay::new(), held, base, specs, committed, key, value, reads: 0 })
     }
 
     /// Returns the number of reads that went to the base so far.
     pub(crate) fn base_reads(&self) -> u64 {
         self.reads
+    }
+
+    fn is_held(&self, store: u16) -> bool {
+        self.specs.iter().any(|spec| spec.is_held && spec.id == store)
     }
 
     fn keeps_tally(&self, store: u16) -> bool {
@@ -75,8 +83,15 @@ impl StoreSet {
             Found::Unknown => {}
         }
         self.value.clear();
-        self.reads += 1;
-        let found = self.base.get(&self.key, &mut self.value)?;
+        let is_held = self.is_held(store);
+        let mut found = is_held && self.held.get(&self.key, &mut self.value);
+        if !found {
+            self.reads += 1;
+            found = self.base.get(&self.key, &mut self.value)?;
+            if found && is_held {
+                self.held.hold(&self.key, &self.value);
+            }
+        }
         let value = found.then_some(self.value.as_slice());
         if self.keeps_tally(store) {
             let before = value.map(|value| self.tally_of(store, value)).transpose()?.flatten();
@@ -175,8 +190,18 @@ impl StoreSet {
     }
 
     /// Takes over `tallies` as committed, in exchange for the ones before, and forgets the overlay, which the
-    /// base now holds.
-    pub(crate) fn promote(&mut self, tallies: &mut Vec<StoreTally>) {
+    /// base now holds. `order` names the overlay's written entries.
+    pub(crate) fn promote(&mut self, tallies: &mut Vec<StoreTally>, order: &[usize]) {
+        for &at in order {
+            let Some((key, image)) = self.overlay.entry(at) else { continue };
+            if !split_changelog_key(key).is_some_and(|(store, _)| self.is_held(store)) {
+                continue;
+            }
+            match image {
+                Some(value) => self.held.hold(key, value),
+                None => self.held.forget(key),
+            }
+        }
         std::mem::swap(&mut self.committed, tallies);
         self.overlay.clear();
     }

@@ -36,4 +36,6 @@ pub struct StoreSpec {
     pub codec: &'static str,
     /// The tally, for stores that keep one.
     pub tally: Option<Tally>,
+    /// Whether its values are held in memory as far as the task's share of it goes.
+    pub is_held: bool,
 }

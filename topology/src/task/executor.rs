@@ -69,7 +69,7 @@ impl<R: RawRecord> Task<R> {
             return Err(misuse(format!("{counts} sink partition counts for {sinks} sinks")));
         }
         let specs = sub.stores().iter().map(|store| store.spec.clone()).collect();
-        let stores = StoreSet::new(specs, base, restored)
+        let stores = StoreSet::new(specs, base, restored, options.held_bytes_max)
             .map_err(|error| misuse(format!("its tallies cannot be counted: {error}")))?;
         let mut inputs = Vec::new();
         for (source, topic) in sub.inputs() {

@@ -15,6 +15,8 @@ pub struct TaskOptions {
     pub timestamp_max_ahead_ms: i64,
     /// Longest value that a dead letter carries, bytes; a longer one is cut.
     pub dead_letter_value_bytes_max: usize,
+    /// Most memory for committed values of stores that are held in memory, bytes; 0 holds none.
+    pub held_bytes_max: usize,
 }
 
 /// Where a task goes on: from its marker, or from the start of its inputs.

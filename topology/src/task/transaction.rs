@@ -115,7 +115,7 @@ impl<R: RawRecord> Task<R> {
         self.sequence = parts.marker.sequence;
         self.committed_stream_time_ms = self.stream_time_ms;
         self.punctuators.apply();
-        self.stores.promote(&mut parts.marker.tallies);
+        self.stores.promote(&mut parts.marker.tallies, &self.order);
         self.spare = Some(parts);
         self.clear();
         Ok(applied)

@@ -109,6 +109,7 @@ pub(crate) fn topology() -> Topology {
     let mut builder = Builder::new("app");
     builder.sub_topology("scripts", |sub| {
         let amounts = sub.store(AMOUNTS, "amounts", U64PairKey, BincodeCodec::<Amount>::new());
+        sub.hold_in_memory(&amounts);
         let notes = sub.store(NOTES, "notes", U64PairKey, BincodeCodec::<Amount>::new());
         let of = |Amount(amount): &Amount| [*amount, amount.signum(), 0, 0];
         sub.tally(&amounts, BincodeCodec::<Amount>::new(), &["sum", "signs"], of);
@@ -174,6 +175,7 @@ impl Bench {
             sink_partitions: vec![4; sub.sinks().len()],
             timestamp_max_ahead_ms: 1000,
             dead_letter_value_bytes_max: 64,
+            held_bytes_max: 4096,
         };
         let task = Task::new(TaskId::new(0, 2), sub, options, restored, Box::new(state.clone())).unwrap();
         let next = (0..task.input_topics().len()).map(|at| task.input(at).unwrap().next_offset).collect();

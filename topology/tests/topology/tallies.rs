@@ -75,6 +75,7 @@ fn a_store_whose_rows_cannot_be_decoded_is_not_counted_wrongly() {
         sink_partitions: vec![1; 2],
         timestamp_max_ahead_ms: 0,
         dead_letter_value_bytes_max: 0,
+        held_bytes_max: 4096,
     };
     let restored = Restored { sequence: 1, ..crate::support::fresh(&topology) };
     let id = millpond_topology::TaskId::new(0, 0);

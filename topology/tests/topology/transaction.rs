@@ -160,6 +160,7 @@ fn a_task_is_not_built_from_facts_that_do_not_fit() {
             sink_partitions: vec![1; sinks],
             timestamp_max_ahead_ms: 0,
             dead_letter_value_bytes_max: 0,
+            held_bytes_max: 4096,
         };
         let id = millpond_topology::TaskId::new(0, 0);
         let base = Box::new(millpond_topology::MemoryState::new());
