@@ -12,4 +12,6 @@ mod exact;
 mod failover;
 mod idle_lag;
 mod kills;
+mod poison;
 mod shutdown;
+mod verify;

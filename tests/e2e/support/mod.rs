@@ -1,12 +1,15 @@
 //! What every end-to-end test needs.
 
 mod http;
+pub(crate) mod kafka;
 mod node;
 mod offsets;
+mod verdict;
 mod world;
 
 pub(crate) use node::Node;
-pub(crate) use offsets::{Ends, group_lag};
+pub(crate) use offsets::{Ends, committed_offset, group_lag};
+pub(crate) use verdict::Verdict;
 pub(crate) use world::World;
 
 use std::path::Path;

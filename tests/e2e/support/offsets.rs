@@ -83,3 +83,13 @@ pub(crate) fn group_lag(world: &World) -> i64 {
     }
     lag
 }
+
+/// Returns the group's committed offset of an input partition; 0 when there is none.
+pub(crate) fn committed_offset(world: &World, topic: &str, partition: i32) -> i64 {
+    let mut list = TopicPartitionList::new();
+    list.add_partition(topic, partition);
+    match committed(&client(world, "read_uncommitted"), &list).elements()[0].offset() {
+        Offset::Offset(offset) => offset,
+        _ => 0,
+    }
+}
