@@ -19,6 +19,8 @@ pub fn classify(error: &CallError) -> Class {
         code::FENCED | 90 | 47 => Class::Fenced,
         // MSG_SIZE_TOO_LARGE, RECORD_LIST_TOO_LARGE, INVALID_TIMESTAMP, INVALID_RECORD: the record itself.
         10 | 18 | 32 | 87 => Class::Record,
+        // One beside it in its batch is: redone as it is, the batch would be refused for ever.
+        code::INVALID_DIFFERENT_RECORD => Class::Record,
         // ILLEGAL_GENERATION: normal in a rebalance.
         22 => Class::Abortable,
         _ if error.fatal => Class::RestartProducer,
@@ -61,6 +63,7 @@ mod tests {
             (-144, (true, false, false), Class::Fenced),
             (90, abortable, Class::Fenced),
             (10, abortable, Class::Record),
+            (-138, abortable, Class::Record),
             (53, (true, false, false), Class::Stop),
             (48, (true, false, false), Class::RestartProducer),
             (-185, (false, true, false), Class::Retriable),

@@ -55,6 +55,8 @@ pub mod code {
     pub const FENCED: i32 = -144;
     /// `auto.offset.reset=error` hit.
     pub const AUTO_OFFSET_RESET: i32 = -140;
+    /// Refused because another record of the same batch is.
+    pub const INVALID_DIFFERENT_RECORD: i32 = -138;
     /// Purged from the queue by an abort.
     pub const PURGE_QUEUE: i32 = -152;
     /// Purged in flight by an abort.
@@ -67,8 +69,10 @@ pub mod code {
     pub const BAD_COMPRESSION: i32 = -198;
     /// A fetched batch has a format that the client does not know; it skips it.
     pub const NOT_IMPLEMENTED: i32 = -170;
-    /// A fetched batch is larger than the client takes.
+    /// A fetched batch is larger than the client takes, or a produced one than the broker does.
     pub const MSG_SIZE_TOO_LARGE: i32 = 10;
+    /// A batch is larger than a segment.
+    pub const RECORD_LIST_TOO_LARGE: i32 = 18;
     /// A committed offset is pinned by an open transaction.
     pub const UNSTABLE_OFFSET_COMMIT: i32 = 88;
 }

@@ -16,7 +16,9 @@ use millpond_topology::{OutputRun, OutputView};
 use super::client_config::ClientConfig;
 use super::errors::classify;
 use super::events::{Noticed, drain};
-use super::ffi::{Batch, CallError, GroupMetadata, Handle, Kind, Position, Queue, ToProduce, Topic, code};
+use super::ffi::{
+    Batch, CallError, DeliveryFailure, GroupMetadata, Handle, Kind, Position, Queue, ToProduce, Topic, code,
+};
 use crate::engine::Class;
 
 /// Settings of the transactional producers of an instance.
@@ -193,7 +195,10 @@ impl Producer {
             if let Some(fatal) = self.handle.fatal_error() {
                 return Err(fatal);
             }
-            if let Some(failure) = self.noticed.failures.first() {
+            // What is wrong with a record says more than that it stood beside it.
+            let says_more = |failure: &&DeliveryFailure| failure.code != code::INVALID_DIFFERENT_RECORD;
+            let failures = &self.noticed.failures;
+            if let Some(failure) = failures.iter().find(says_more).or(failures.first()) {
                 let what = format!("delivery to {}-{}", failure.topic, failure.partition);
                 return Err(CallError { abortable: true, ..CallError::plain(failure.code, what) });
             }

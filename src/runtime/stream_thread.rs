@@ -395,6 +395,7 @@ impl StreamThread {
             return Ok(());
         }
         self.retry_at = None;
+        self.pass_over_idle_suspects();
         let mut budget = self.records_max;
         let searching = self.records_max != usize::MAX;
         for at in 0..self.tasks.len() {
@@ -501,6 +502,17 @@ impl StreamThread {
         Ok(())
     }
 
+    /// A suspect with nothing to process would keep the others waiting for ever.
+    fn pass_over_idle_suspects(&mut self) {
+        while self.records_max != usize::MAX {
+            match self.tasks.get(self.suspect) {
+                Some(owned) if has_next(owned) || owned.task.is_dirty() => return,
+                Some(_) => self.suspect += 1,
+                None => self.work_unlimited(),
+            }
+        }
+    }
+
     fn work_unlimited(&mut self) {
         self.records_max = usize::MAX;
         self.suspect = 0;
@@ -523,7 +535,7 @@ impl StreamThread {
             // What is refused comes from no input: a punctuator's output, or the marker.
             return Err(ThreadError::Refused { code: refused_code });
         };
-        let reason = if refused_code == code::INVALID_TIMESTAMP { "INVALID_TIMESTAMP" } else { "TOO_LARGE" };
+        let reason = if is_too_large(refused_code) { "TOO_LARGE" } else { "INVALID_TIMESTAMP" };
         let refused = ProcessError::dead_letter(reason, "Kafka refused an output of this record");
         owned.task.reject_next(now, refused)?;
         self.rejecting = true;
@@ -547,4 +559,10 @@ impl StreamThread {
 /// Says whether a task has a record that it can process now.
 fn has_next(owned: &OwnedTask) -> bool {
     owned.waiting() > 0
+}
+
+/// Says whether Kafka refuses a record for its size. Several refused ones of a batch share the general code 87, which only
+/// bad timestamps lead to here.
+fn is_too_large(refused_code: i32) -> bool {
+    matches!(refused_code, code::MSG_SIZE_TOO_LARGE | code::RECORD_LIST_TOO_LARGE)
 }

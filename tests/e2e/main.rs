@@ -13,5 +13,6 @@ mod failover;
 mod idle_lag;
 mod kills;
 mod poison;
+mod refused;
 mod shutdown;
 mod verify;
