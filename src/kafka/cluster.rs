@@ -41,6 +41,9 @@ pub struct Cluster {
 /// How long `committed` waits between two looks at an unstable offset.
 const UNSTABLE_WAIT: Duration = Duration::from_millis(10);
 
+/// What an answer about committed offsets may take in any case.
+const ANSWER_MIN: Duration = Duration::from_secs(1);
+
 impl Cluster {
     /// Creates the client; `config` is a consumer's.
     ///
@@ -126,7 +129,8 @@ impl Cluster {
     /// Waits up to `patience` while an open transaction pins one; then answers with the names of the pinned ones.
     ///
     /// # Errors
-    /// When the coordinator does not answer in time; code [`code::UNSTABLE_OFFSET_COMMIT`] when still pinned.
+    /// When the coordinator does not answer in time; code [`code::UNSTABLE_OFFSET_COMMIT`] or [`code::TIMED_OUT`] when
+    /// still pinned: librdkafka asks again by itself and then cannot tell the two apart.
     pub fn committed(
         &self,
         partitions: &[(&str, u32)],
@@ -135,7 +139,7 @@ impl Cluster {
         let begun = Instant::now();
         let ask: Vec<_> = partitions.iter().map(|(topic, part)| Position::new(topic, *part, -1001)).collect();
         loop {
-            let found = self.handle.committed(&ask, self.timeout)?;
+            let found = self.handle.committed(&ask, self.timeout.min(patience.max(ANSWER_MIN)))?;
             // Each partition's own error comes before its offset: librdkafka answers success even when it gave up.
             match found.iter().find(|position| position.err != 0) {
                 None => return Ok(found),

@@ -270,8 +270,13 @@ impl Instance {
             return;
         }
         for &task in &target.active {
-            if !self.slots.contains_key(&task) {
-                self.acquire(task, &target);
+            match self.slots.get(&task) {
+                None => self.acquire(task, &target),
+                // It is acquired anew once it is closed.
+                Some(Slot::Closing { .. }) => {
+                    tracing::info!(%task, "task is given back while it closes")
+                }
+                Some(_) => {}
             }
         }
         self.retarget_sink();
@@ -287,8 +292,8 @@ impl Instance {
         let thread = self.least_loaded();
         self.slots.insert(task, Slot::Restoring { thread });
         self.shared.board().tasks.entry(task).or_default().phase = TaskPhase::Restoring;
-        let dead_ids = dead_ids(&target.producers, target.fence.generation());
-        let _ = self.parts.restore.send(RestoreRequest { task, incarnation, dead_ids });
+        let (live_ids, dead_ids) = live_and_dead_ids(&target.producers, target.fence.generation());
+        let _ = self.parts.restore.send(RestoreRequest { task, incarnation, dead_ids, live_ids });
     }
 
     fn is_sink(&self, task: TaskId) -> bool {
@@ -361,8 +366,10 @@ impl Instance {
     }
 }
 
-/// Transactional ids of instances that are not in `generation`.
-fn dead_ids(producers: &[Producer], generation: i32) -> Vec<String> {
-    let dead = producers.iter().filter(|producer| producer.generation != generation);
-    dead.flat_map(|producer| producer.transactional_ids.iter().cloned()).collect()
+/// Transactional ids of the instances that are in `generation`, and of those that are not.
+fn live_and_dead_ids(producers: &[Producer], generation: i32) -> (Vec<String>, Vec<String>) {
+    let (live, dead): (Vec<_>, Vec<_>) =
+        producers.iter().partition(|producer| producer.generation == generation);
+    let ids = |of: Vec<&Producer>| of.iter().flat_map(|p| p.transactional_ids.iter().cloned()).collect();
+    (ids(live), ids(dead))
 }

@@ -1,6 +1,6 @@
 //! The restore thread: brings tasks' stores up to date, off the processing threads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,8 @@ const CHUNK_BYTES: usize = 32 * 1024 * 1024;
 const RETRY: Duration = Duration::from_millis(20);
 /// Wait before a restore is tried again after the cluster failed to answer.
 const OUTAGE_RETRY: Duration = Duration::from_millis(500);
+/// Longest wait for the answer who committed a task last.
+const LAST_OWNERS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a task cannot be restored; ends the process.
 #[derive(Debug, thiserror::Error)]
@@ -224,8 +226,7 @@ impl Restorer {
         let sub = self.topology.sub_topology(request.task.subtopology).ok_or(Failed::Cancelled)?;
         // The order matters: after the stable offsets are read, nothing of an older generation can come.
         let committed = self.stable_offsets(request, sub)?;
-        let changelog = sub.changelog_topic(self.topology.app());
-        let ends = self.stable_end(request, &changelog)?;
+        let ends = self.stable_end(request, sub)?;
         let mut job = self.open(request, sub, committed, ends)?;
         self.read(consumer, &mut job)?;
         job.store.restored();
@@ -245,8 +246,9 @@ impl Restorer {
             self.check_wanted(request)?;
             match self.cluster.committed(&ask, PINNED_MAX) {
                 Ok(found) => return Ok(found.into_iter().map(|at| (at.topic.clone(), at)).collect()),
-                Err(error) if error.code == code::UNSTABLE_OFFSET_COMMIT => {
-                    self.pinned(request, "its committed offsets are", &mut fenced);
+                // librdkafka repeats the question by itself while an offset is pinned, until the time is over.
+                Err(error) if matches!(error.code, code::UNSTABLE_OFFSET_COMMIT | code::TIMED_OUT) => {
+                    self.pinned(request, sub, "its committed offsets are", &mut fenced)?;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -254,15 +256,16 @@ impl Restorer {
     }
 
     /// Waits until nothing of the changelog is pinned below its high watermark, and returns its ends.
-    fn stable_end(&self, request: &RestoreRequest, changelog: &str) -> Result<PartitionEnds, Failed> {
-        let partitions = [(changelog, request.task.partition)];
+    fn stable_end(&self, request: &RestoreRequest, sub: &SubTopology) -> Result<PartitionEnds, Failed> {
+        let changelog = &sub.changelog_topic(self.topology.app());
+        let partitions = [(changelog.as_str(), request.task.partition)];
         let target = self.cluster.ends(&partitions)?.first().copied().ok_or_else(|| missing(changelog))?;
         let (mut fenced, begun) = (false, Instant::now());
         let mut last_stable = target.last_stable;
         while last_stable < target.high_watermark {
             self.check_wanted(request)?;
             if begun.elapsed() > PINNED_MAX {
-                self.pinned(request, "its changelog is", &mut fenced);
+                self.pinned(request, sub, "its changelog is", &mut fenced)?;
             }
             std::thread::sleep(RETRY);
             let found = self.cluster.last_stable(&partitions)?;
@@ -271,14 +274,39 @@ impl Restorer {
         Ok(target)
     }
 
-    fn pinned(&self, request: &RestoreRequest, what: &str, fenced: &mut bool) {
+    /// Notes that a transaction pins the task, and once fences the producers that may have left it open: those of
+    /// instances that the group lost, and the one that committed the task last. A newcomer knows only the latter.
+    fn pinned(
+        &self,
+        request: &RestoreRequest,
+        sub: &SubTopology,
+        what: &str,
+        fenced: &mut bool,
+    ) -> Result<(), Failed> {
         let note = format!("task {}: {what} pinned by an open transaction of another instance", request.task);
         self.shared.board().notes.insert("restore", note);
-        if !std::mem::replace(fenced, true) {
-            let own = self.directory.transactional_ids();
-            let dead: Vec<_> = request.dead_ids.iter().filter(|id| !own.contains(id)).cloned().collect();
-            fence_dead(&self.settings.producer, &dead, &self.shared);
+        if *fenced {
+            return Ok(());
         }
+        let mut dead: BTreeSet<String> = self.last_owners(request, sub)?.into_iter().collect();
+        dead.extend(request.dead_ids.iter().cloned());
+        let own = self.directory.transactional_ids();
+        dead.retain(|id| !own.contains(id) && !request.live_ids.contains(id));
+        fence_dead(&self.settings.producer, &Vec::from_iter(dead), &self.shared);
+        *fenced = true;
+        Ok(())
+    }
+
+    /// Returns the transactional ids that the last committed offsets of the task name, whatever is pending above them.
+    fn last_owners(&self, request: &RestoreRequest, sub: &SubTopology) -> Result<Vec<String>, CallError> {
+        let mut config = self.settings.consumer.clone();
+        // Only such a client is told of offsets below an open transaction.
+        config.set("isolation.level", "read_uncommitted");
+        let cluster = Cluster::new(&config, LAST_OWNERS_TIMEOUT)?;
+        let ask: Vec<_> = sub.inputs().map(|(_, topic)| (topic, request.task.partition)).collect();
+        let found = cluster.committed(&ask, LAST_OWNERS_TIMEOUT)?;
+        let nonces = found.iter().filter_map(|at| at.metadata.as_ref()?.parse::<Nonce>().ok());
+        Ok(nonces.map(|nonce| nonce.transactional_id).collect())
     }
 
     fn open(

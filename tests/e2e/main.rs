@@ -8,8 +8,10 @@
 mod support;
 
 mod crash_points;
+mod dead_owner;
 mod exact;
 mod failover;
+mod handback;
 mod idle_lag;
 mod kills;
 mod poison;
