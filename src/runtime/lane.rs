@@ -325,11 +325,14 @@ impl Lane {
 
     /// Gets a new producer with the same transactional id started, which fences the one before.
     fn replace_producer(&mut self) -> Result<(), LaneError> {
+        let begun = Instant::now();
         loop {
             self.shared.stamp(thread::current().name().unwrap_or_default());
             match self.try_producer() {
                 Ok(producer) => {
                     self.shared.board().notes.remove("producer");
+                    let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    tracing::info!(lane = %self.name, ms, "producer runs");
                     self.producer = Some(producer);
                     return Ok(());
                 }

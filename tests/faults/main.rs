@@ -1,0 +1,18 @@
+//! Fault tests: the built binary behind a proxy that breaks its connections to Kafka, judged by the oracle.
+//!
+//! Each scenario proves that its fault hit; else it is void, not passed. Each rule has a control: the same scenario with
+//! the rule switched off (`MILLPOND_MUTANT`), which the oracle or the program itself must notice. `./dev test` starts the
+//! servers and hands their addresses over.
+
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+#[allow(dead_code, reason = "shared with the end-to-end tests, which use more of it")]
+#[path = "../support/proxy/mod.rs"]
+mod proxy;
+#[allow(dead_code, reason = "shared with the end-to-end tests, which use more of it")]
+#[path = "../e2e/support/mod.rs"]
+mod support;
+
+mod proxy_itself;
+mod rig;
+mod unreachable;
