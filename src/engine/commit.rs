@@ -16,6 +16,7 @@
 use std::time::Duration;
 
 use millpond_membership::Fence;
+use millpond_mutants::{Mutant, is};
 use millpond_topology::TaskId;
 
 use super::class::Class;
@@ -482,6 +483,9 @@ impl Commit {
                 Some((Stage::Committing(Txn { impure: true, ..txn }, since), vec![Action::Commit]))
             }
             // R1: whatever else it says, it may have committed.
+            Event::CommitReply { .. } | Event::Expired if is(Mutant::UnknownIsAborted) => {
+                Some((Stage::Fencing(txn), vec![Action::ReplaceProducer(Reason::Unknown)]))
+            }
             Event::CommitReply { .. } | Event::Expired => unknown(Txn { impure: true, ..txn }),
             Event::Lost => Some((Stage::Committing(Txn { lost: true, ..txn }, since), vec![])),
             _ => None,
@@ -504,6 +508,7 @@ impl Commit {
 
     fn unknown(txn: Txn, event: Event) -> Option<(Stage, Vec<Action>)> {
         match event {
+            Event::ProducerReplaced if is(Mutant::UnknownIsCommitted) => Some(committed(txn, &[])),
             Event::ProducerReplaced => {
                 Some((Stage::Unknown(Txn { impure: false, ..txn }), vec![Action::Resolve]))
             }
@@ -539,7 +544,7 @@ fn aborted(txn: Txn) -> (Stage, Vec<Action>) {
 
 /// Ends a transaction: an impure producer is replaced before the next one.
 fn rest(txn: &Txn) -> (Stage, Vec<Action>) {
-    if txn.impure {
+    if txn.impure && !is(Mutant::NoReplacement) {
         (Stage::Recycling, vec![Action::ReplaceProducer(Reason::Impure)])
     } else {
         (Stage::Idle, vec![])

@@ -1,5 +1,6 @@
 //! What became of a transaction whose commit was sent and not answered (rule R2).
 
+use millpond_mutants::{Mutant, is};
 use millpond_topology::TaskId;
 
 use super::commit::Member;
@@ -34,7 +35,7 @@ pub fn judge(members: &[Member], read: impl Fn(TaskId) -> Option<Nonce>) -> Judg
     let mut taken = Vec::new();
     for member in members {
         let found = read(member.task);
-        if found.as_ref() == Some(&member.nonce) {
+        if found.as_ref() == Some(&member.nonce) || (found.is_some() && is(Mutant::AnyNonce)) {
             verdict = Verdict::Committed;
         } else if found == member.previous {
             if verdict == Verdict::MovedOn {

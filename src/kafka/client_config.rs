@@ -49,6 +49,8 @@ impl ClientConfig {
             .set("enable.partition.eof", "true")
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("queued.max.messages.kbytes", kbytes)
+            // A connection that died without a word stalls its partitions this long (default 60 s).
+            .default("socket.timeout.ms", "10000")
             .default("queued.min.messages", "100000")
             // Once a queue is full the next fetch waits this long (default 1 s: a stall).
             .default("fetch.queue.backoff.ms", "10")

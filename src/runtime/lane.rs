@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use millpond_mutants::{Mutant, is};
 use millpond_topology::{CHANGELOG_MARKER_KEY, TaskId};
 
 use super::lane_error::LaneError;
@@ -254,7 +255,9 @@ impl Lane {
                 offsets.push(Position { metadata: nonce.clone(), ..position });
             }
         }
-        if offsets.is_empty() {
+        if is(Mutant::EmptyOffsets) {
+            offsets.clear();
+        } else if offsets.is_empty() {
             // An empty list would commit unfenced.
             return Ok(Event::OffsetsReply { took: Duration::ZERO, result: Err(Class::Abortable) });
         }

@@ -13,6 +13,11 @@ mod proxy;
 #[path = "../e2e/support/mod.rs"]
 mod support;
 
+mod chaos;
+mod end_txn;
+mod half_open;
+mod late;
 mod proxy_itself;
 mod rig;
+mod unanswered;
 mod unreachable;

@@ -1,10 +1,11 @@
 //! One application behind a proxy, with load on its way past the proxy.
 
 use std::process::Child;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::proxy::Proxy;
-use crate::support::{Node, World, wait_drained, wait_until};
+use crate::support::{Node, World, group_lag, wait_drained, wait_until};
 
 /// Timeouts, shorter than their defaults and in the same relation.
 const SETTINGS: [(&str, &str); 3] = [
@@ -14,6 +15,8 @@ const SETTINGS: [(&str, &str); 3] = [
 ];
 /// Longest wait for a start, or for a drained input.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+static LOADS: AtomicU64 = AtomicU64::new(1);
 
 /// An application whose process reaches Kafka only through the proxy.
 pub(crate) struct Rig {
@@ -29,7 +32,7 @@ impl Rig {
     pub(crate) fn start(name: &str, extra: &[(&str, &str)]) -> Self {
         let world = World::with(name, &SETTINGS);
         let proxy = Proxy::start(&world.brokers);
-        let node = start_node(&world, &proxy, extra);
+        let node = start_node(&world, &proxy, "one", extra);
         let mut rig = Self { world, proxy, node, began: Instant::now(), name: name.to_owned() };
         rig.node.wait_ready(PATIENCE);
         rig
@@ -37,33 +40,53 @@ impl Rig {
 
     /// Starts the process again, after the one before has ended.
     pub(crate) fn restart(&mut self, extra: &[(&str, &str)]) {
-        self.node = start_node(&self.world, &self.proxy, extra);
+        self.node = self.start_again(extra);
         self.node.wait_ready(PATIENCE);
     }
 
-    /// Starts a load that takes about `seconds`, and waits until work is under way.
-    pub(crate) fn load(&self, seconds: u64, rate: u64) -> Child {
+    /// As `restart`, without waiting: what is started may refuse.
+    pub(crate) fn start_again(&self, extra: &[(&str, &str)]) -> Node {
+        start_node(&self.world, &self.proxy, "one", extra)
+    }
+
+    /// Starts a second instance beside it, behind the same proxy.
+    pub(crate) fn start_guest(&self) -> Node {
+        start_node(&self.world, &self.proxy, "two", &[])
+    }
+
+    /// Starts a load that takes about `seconds`; its orders are not those of any load before.
+    pub(crate) fn start_load(&self, seconds: u64, rate: u64) -> Child {
         let (orders, rate) = ((seconds * rate).to_string(), rate.to_string());
-        let load = ["--users", "300", "--orders", &orders, "--rate", &rate, "--seed", "7"];
+        let seed = LOADS.fetch_add(1, Ordering::SeqCst).to_string();
+        self.world.start_load(&["--users", "300", "--orders", &orders, "--rate", &rate, "--seed", &seed])
+    }
+
+    /// Starts a load as `start_load` does, and waits until work is under way.
+    pub(crate) fn load(&self, seconds: u64, rate: u64) -> Child {
         let before = self.node.committed();
-        let load = self.world.start_load(&load);
+        let load = self.start_load(seconds, rate);
         wait_until("work is under way", PATIENCE, || self.node.committed() > before + 200);
         load
     }
 
     /// Waits for the load and until all of it is processed.
-    pub(crate) fn drain(&self, load: Child) {
+    pub(crate) fn drain(&mut self, load: Child) {
         finish_load(load);
+        wait_until("the input is processed", PATIENCE, || {
+            assert!(self.node.is_alive(), "the process ended:\n{}", self.node.log());
+            group_lag(&self.world) == 0
+        });
         wait_drained(&self.world, &self.node, PATIENCE);
     }
 
     /// Waits for the load and its processing, stops, lets the oracle judge, and prints what the faults cost.
-    pub(crate) fn finish(mut self, load: Child) {
+    pub(crate) fn finish(mut self, load: Child) -> Figures {
         self.drain(load);
         let figures = Figures::of(&self.node);
         assert_eq!(self.node.stop().code(), Some(0), "{}", self.node.log());
         self.world.verify(&["one"]);
         eprintln!("{}: {figures}; clean after {:.0?}", self.name, self.began.elapsed());
+        figures
     }
 
     /// Returns the oracle's exit code and what it said.
@@ -75,11 +98,11 @@ impl Rig {
     }
 }
 
-fn start_node(world: &World, proxy: &Proxy, extra: &[(&str, &str)]) -> Node {
+fn start_node(world: &World, proxy: &Proxy, instance: &str, extra: &[(&str, &str)]) -> Node {
     let brokers = proxy.brokers();
     let mut all = vec![("MILLPOND_KAFKA__BROKERS", brokers.as_str())];
     all.extend_from_slice(extra);
-    Node::start(world, "one", &all)
+    Node::start(world, instance, &all)
 }
 
 /// Waits for the end of a load, which must have been written whole.
@@ -87,12 +110,33 @@ pub(crate) fn finish_load(mut load: Child) {
     assert!(load.wait().is_ok_and(|status| status.success()), "load");
 }
 
+/// Waits until a process that is wrong on purpose has processed everything or has ended by itself, and ends it.
+pub(crate) fn drain_or_end(rig: &mut Rig, load: Child) {
+    finish_load(load);
+    wait_until("everything is processed, or the process ended", PATIENCE, || {
+        !rig.node.is_alive() || group_lag(&rig.world) == 0
+    });
+    // A drained process stops as always; one that has noticed has said why.
+    if rig.node.is_alive() {
+        std::thread::sleep(Duration::from_secs(1));
+        rig.node.stop();
+    }
+}
+
+/// Returns the checks that failed, from what `millpond verify` printed.
+pub(crate) fn failed_checks(text: &str) -> String {
+    let failed = text.lines().filter_map(|line| line.trim_start().strip_prefix("FAILED"));
+    let names: Vec<_> =
+        failed.map(|line| line.split("  ").find(|part| !part.is_empty()).unwrap_or("")).collect();
+    names.iter().map(|name| format!("\"{}\"", name.trim())).collect::<Vec<_>>().join(", ")
+}
+
 /// What faults cost a process, from its log and metrics.
 pub(crate) struct Figures {
-    committed: usize,
-    aborted: usize,
+    pub(crate) committed: usize,
+    pub(crate) aborted: usize,
     dropped: usize,
-    recycles: f64,
+    pub(crate) recycles: f64,
     transactions: f64,
     /// Times from a producer's end to the start of its successor, ms, sorted.
     replaced_ms: Vec<u64>,

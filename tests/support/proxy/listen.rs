@@ -60,6 +60,11 @@ impl Proxy {
         rule
     }
 
+    /// Returns how many frames all rules together have hit.
+    pub(crate) fn hits(&self) -> usize {
+        lock(&self.shared.rules).iter().map(|rule| rule.hits()).sum()
+    }
+
     /// Passes nothing on, either way, on any connection, without closing one; new ones are taken and are as silent.
     pub(crate) fn freeze(&self) {
         self.shared.frozen.send_replace(true);

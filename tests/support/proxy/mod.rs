@@ -11,5 +11,6 @@ mod listen;
 mod rewrite;
 mod rule;
 
+pub(crate) use frame::Request;
 pub(crate) use listen::Proxy;
 pub(crate) use rule::{Fault, Match, Rule};

@@ -141,7 +141,7 @@ impl Rule {
             return false;
         }
         let number = self.seen.fetch_add(1, Ordering::SeqCst);
-        let chosen = number >= *skip && (number - skip) % every == 0;
+        let chosen = number >= *skip && (number - skip).is_multiple_of(*every);
         if !chosen || self.hits.load(Ordering::SeqCst) >= *times {
             return false;
         }
@@ -190,10 +190,11 @@ impl Rule {
         lock(&self.kept).push((upstream.to_owned(), request));
     }
 
-    /// Sends what was kept, each request on a connection of its own, and returns the brokers' replies (`None`: no answer).
-    pub(crate) fn send_kept(&self) -> Vec<Option<Vec<u8>>> {
+    /// Sends what was kept, each request on a connection of its own, and returns the brokers' replies with
+    /// their versions (`None`: no answer).
+    pub(crate) fn send_kept(&self) -> Vec<Option<(Vec<u8>, i16)>> {
         let kept = std::mem::take(&mut *lock(&self.kept));
-        kept.iter().map(|(upstream, request)| send(upstream, request)).collect()
+        kept.iter().map(|(upstream, request)| Some((send(upstream, request)?, request.version))).collect()
     }
 }
 

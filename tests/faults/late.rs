@@ -1,0 +1,180 @@
+//! Requests that arrive late, in a transaction that they do not belong to (KAFKA-17754).
+//!
+//! librdkafka speaks transaction protocol v1, which does not number transactions: what was held up on one connection and
+//! repeated on another still arrives. Rule R3 replaces the producer before its next transaction, so that it arrives under an
+//! old epoch.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kafka_protocol::messages::{ApiKey, EndTxnResponse, ProduceResponse, ResponseHeader, produce_response};
+use kafka_protocol::protocol::{Decodable as _, HeaderVersion as _};
+use rdkafka::config::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+
+use crate::proxy::{Fault, Match, Proxy, Request, Rule};
+use crate::rig::{PATIENCE, Rig, failed_checks, finish_load};
+use crate::support::{Ends, World};
+
+/// INVALID_PRODUCER_EPOCH and PRODUCER_FENCED.
+const FENCED: [i16; 2] = [47, 90];
+
+/// Reads the error code of a reply to EndTxn.
+fn end_txn_code(reply: &[u8], version: i16) -> i16 {
+    let mut reply = reply;
+    ResponseHeader::decode(&mut reply, EndTxnResponse::header_version(version)).unwrap();
+    EndTxnResponse::decode(&mut reply, version).unwrap().error_code
+}
+
+/// Reads the first partition's answer of a reply to Produce.
+fn produced(reply: &[u8], version: i16) -> produce_response::PartitionProduceResponse {
+    let mut reply = reply;
+    ResponseHeader::decode(&mut reply, ProduceResponse::header_version(version)).unwrap();
+    let body = ProduceResponse::decode(&mut reply, version).unwrap();
+    body.responses[0].partition_responses[0].clone()
+}
+
+/// Holds a commit up, lets its repetition win and the next transaction write, then lets it arrive and crashes the process.
+/// Returns what the broker said to the late commit.
+fn delayed_commit(rig: &mut Rig) -> i16 {
+    let wanted = Match::requests(&[ApiKey::EndTxn]).when(Request::commits).times(1);
+    let late = rig.proxy.rule("EndTxn held up", wanted, Fault::KeepAndCut);
+    late.wait_hits(1, PATIENCE);
+    // Its own AddOffsetsToTxn is long through: the next one is the next transaction's, whose outputs are written by then.
+    let next =
+        rig.proxy.rule("next AddOffsetsToTxn", Match::requests(&[ApiKey::AddOffsetsToTxn]), Fault::Hold);
+    next.wait_hits(1, PATIENCE);
+    let sent = late.send_kept();
+    let (reply, version) = sent.first().and_then(Option::as_ref).unwrap();
+    let code = end_txn_code(reply, *version);
+    // The next transaction never commits.
+    rig.node.kill();
+    next.release();
+    code
+}
+
+#[test]
+fn a_delayed_commit_finds_its_producer_replaced_and_tears_nothing() {
+    let one = [("MILLPOND_THREADS", "1")];
+    let mut rig = Rig::start("late-commit", &one);
+    let load = rig.load(15, 800);
+    for round in 1..=5 {
+        let code = delayed_commit(&mut rig);
+        eprintln!("round {round}: the late commit was answered with {code}");
+        assert!(FENCED.contains(&code), "round {round}: answered with {code}, not refused");
+        rig.restart(&one);
+    }
+    rig.finish(load);
+}
+
+#[test]
+fn control_without_replacement_a_delayed_commit_tears_a_transaction() {
+    let mut rig =
+        Rig::start("no-replacement", &[("MILLPOND_THREADS", "1"), ("MILLPOND_MUTANT", "no-replacement")]);
+    let load = rig.load(5, 800);
+    let code = delayed_commit(&mut rig);
+    assert_eq!(code, 0, "void: the late commit was refused");
+    finish_load(load);
+    // Half of the transaction is there, without its offsets: the oracle objects, and so does a restart.
+    let (code, text) = rig.judge();
+    assert_eq!(code, Some(3), "the oracle did not notice:\n{text}");
+    eprintln!("no-replacement: noticed by {}", failed_checks(&text));
+    let mut again = rig.start_again(&[]);
+    assert!(!again.wait_end(PATIENCE).success());
+    assert!(again.log().contains("the offsets were moved from outside"), "{}", again.log());
+}
+
+#[test]
+fn a_produce_held_up_beyond_the_abort_of_its_transaction_is_refused() {
+    let one = [("MILLPOND_THREADS", "1")];
+    let rig = Rig::start("late-produce", &one);
+    let load = rig.load(12, 800);
+    let late =
+        rig.proxy.rule("Produce held up", Match::requests(&[ApiKey::Produce]).times(1), Fault::KeepAndCut);
+    // Its repetitions do not arrive either, until the transaction is given up.
+    let repeated = rig.proxy.rule("Produce swallowed", Match::requests(&[ApiKey::Produce]), Fault::Swallow);
+    let abort = Match::requests(&[ApiKey::InitProducerId]).times(1);
+    let abort = rig.proxy.rule("next producer", abort, Fault::Delay(Duration::ZERO));
+    abort.wait_hits(1, PATIENCE);
+    repeated.off();
+    repeated.must_have_hit();
+    let next =
+        rig.proxy.rule("next AddOffsetsToTxn", Match::requests(&[ApiKey::AddOffsetsToTxn]), Fault::Hold);
+    next.wait_hits(1, PATIENCE);
+    let sent = late.send_kept();
+    let (reply, version) = sent.first().and_then(Option::as_ref).unwrap();
+    let answer = produced(reply, *version);
+    eprintln!("the late Produce was answered with {}", answer.error_code);
+    assert!(FENCED.contains(&answer.error_code), "answered with {}", answer.error_code);
+    next.release();
+    rig.finish(load);
+}
+
+/// A transactional producer behind a proxy, and nothing else.
+struct Bare {
+    world: World,
+    proxy: Proxy,
+    topic: String,
+    producer: BaseProducer,
+}
+
+impl Bare {
+    fn new() -> Self {
+        let world = World::new("late");
+        let proxy = Proxy::start(&world.brokers);
+        let topic = world.topic("order.events");
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", proxy.brokers())
+            .set("transactional.id", &topic)
+            .set("linger.ms", "0");
+        let producer: BaseProducer = config.create().unwrap();
+        producer.init_transactions(PATIENCE).unwrap();
+        Self { world, proxy, topic, producer }
+    }
+
+    fn write(&self, text: &str) {
+        self.producer.send(BaseRecord::to(&self.topic).partition(0).key("k").payload(text)).unwrap();
+        self.producer.flush(PATIENCE).unwrap();
+    }
+
+    fn copy(&self) -> Arc<Rule> {
+        self.proxy.rule("Produce copied", Match::requests(&[ApiKey::Produce]).times(1), Fault::Copy)
+    }
+
+    fn ends(&self) -> (i64, i64) {
+        let ends = Ends::of(&self.world, &self.topic);
+        (ends.last_stable[0], ends.high_watermark[0])
+    }
+}
+
+#[test]
+fn a_late_copy_of_a_produce_is_known_by_its_sequence_number() {
+    // The broker knows the last five batches of a producer; an older one is refused.
+    for (aborted, between) in [(false, 1), (true, 1), (false, 7), (true, 7)] {
+        let bare = Bare::new();
+        let copy = bare.copy();
+        bare.producer.begin_transaction().unwrap();
+        bare.write("first");
+        copy.must_have_hit();
+        if aborted {
+            bare.producer.abort_transaction(PATIENCE).unwrap();
+        } else {
+            bare.producer.commit_transaction(PATIENCE).unwrap();
+        }
+        bare.producer.begin_transaction().unwrap();
+        (0..between).for_each(|_| bare.write("second"));
+        let before = bare.ends();
+        let sent = copy.send_kept();
+        let (reply, version) = sent.first().and_then(Option::as_ref).unwrap();
+        let answer = produced(reply, *version);
+        eprintln!(
+            "aborted {aborted}, {between} batches on: a late copy was answered with {}, offset {}",
+            answer.error_code, answer.base_offset
+        );
+        // Known, with its old offset, or refused: nothing is written either way.
+        assert_eq!(answer.error_code == 0, between < 5, "{answer:?}");
+        assert_eq!(bare.ends(), before, "the late copy was written");
+        bare.producer.commit_transaction(PATIENCE).unwrap();
+    }
+}
