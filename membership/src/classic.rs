@@ -37,6 +37,8 @@ pub struct ClassicMember {
     stream: Option<TcpStream>,
     events: Vec<Event>,
     due: Instant,
+    /// Longest connection attempt; shorter than what the machine allows once the process is ending.
+    connect_max: Duration,
 }
 
 impl ClassicMember {
@@ -52,7 +54,7 @@ impl ClassicMember {
         now: Instant,
     ) -> Result<Self, SettingsError> {
         let machine = Machine::new(settings, identity, plan, assignor, now)?;
-        Ok(Self { machine, stream: None, events: Vec::new(), due: now })
+        Ok(Self { machine, stream: None, events: Vec::new(), due: now, connect_max: Duration::MAX })
     }
 
     /// Feeds one input and does what follows from it, connections included.
@@ -68,7 +70,7 @@ impl ClassicMember {
                     self.stream = None;
                     continue;
                 }
-                Action::Connect { to, timeout } => match connect(&to, timeout) {
+                Action::Connect { to, timeout } => match connect(&to, timeout.min(self.connect_max)) {
                     Ok(stream) => {
                         self.stream = Some(stream);
                         todo.extend(self.machine.step(clock.now(), Input::Connected)?);
@@ -159,11 +161,13 @@ impl Membership for ClassicMember {
         Ok(())
     }
 
-    fn leave(&mut self, now: Instant, how: Leave) {
+    fn leave(&mut self, now: Instant, how: Leave, within: Duration) {
         let clock = Clock::start(now);
+        let within = within.min(LEAVE_TIMEOUT);
+        self.connect_max = within;
         // A second leave is refused and changes nothing; so is anything after the end.
         let mut going = self.feed(clock, Input::Leave(how)).is_ok();
-        while going && self.machine.state() != StateKind::Ended && clock.elapsed() < LEAVE_TIMEOUT {
+        while going && self.machine.state() != StateKind::Ended && clock.elapsed() < within {
             going = self.read(clock, POLL).is_ok()
                 && (self.machine.state() == StateKind::Ended || self.feed(clock, Input::Tick).is_ok());
         }

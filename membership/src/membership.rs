@@ -1,6 +1,6 @@
 //! The contract between the membership thread and whatever group protocol is behind it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -43,6 +43,6 @@ pub trait Membership: Send {
     /// [`Down::Refused`] when nothing was lost.
     fn acknowledge_lost(&mut self, now: Instant) -> Result<(), Down>;
 
-    /// Ends the membership. Waits for the coordinator's answer for a few seconds at most.
-    fn leave(&mut self, now: Instant, how: Leave);
+    /// Ends the membership. Waits for the coordinator's answer for `within`, and for a few seconds at most.
+    fn leave(&mut self, now: Instant, how: Leave, within: Duration);
 }

@@ -147,7 +147,7 @@ fn one_member_gets_every_task_and_leaves() {
     assert!(fence.member().starts_with("a-"), "{fence:?}");
     let producers = &a.target.as_ref().unwrap().producers;
     assert_eq!(producers[0].transactional_ids, [format!("{group}-a-0-a")]);
-    a.member.leave(Instant::now(), Leave::Gone);
+    a.member.leave(Instant::now(), Leave::Gone, SLACK);
     assert_eq!(a.beat(), Err(Down::Ended));
     println!("first join {took:?}");
 }
@@ -162,7 +162,7 @@ fn two_members_share_and_a_clean_leave_hands_over_at_once() {
     assert_eq!(a.generation(), b.generation());
     assert!(a.events.contains(&Event::Hold(true)), "{:?}", a.events);
 
-    a.member.leave(Instant::now(), Leave::Gone);
+    a.member.leave(Instant::now(), Leave::Gone, SLACK);
     let took = until(SESSION, &mut [&mut b], |all| counts(all) == [4]);
     assert!(took < SESSION - Duration::from_secs(2), "a clean leave is not waited out: {took:?}");
     let gone =
@@ -208,7 +208,7 @@ fn a_static_member_is_back_in_the_same_generation() {
     let mut b = Instance::start(&group, "b", Some("i-b"));
     until(SESSION + SLACK, &mut [&mut a, &mut b], |all| counts(all) == [2, 2]);
     let (generation, owned, old) = (a.generation(), a.owned().clone(), a.fence.clone().unwrap());
-    a.member.leave(Instant::now(), Leave::Back);
+    a.member.leave(Instant::now(), Leave::Back, SLACK);
     drop(a);
     let mut again = Instance::start(&group, "a", Some("i-a"));
     let took = until(SLACK, &mut [&mut again, &mut b], |all| counts(all) == [2, 2]);

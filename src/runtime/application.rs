@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::instance::SinkControl;
 use super::settings::Settings;
+use super::shared::STOP_MIN;
 use super::status::InstanceStatus;
 use super::streams::{RunError, SinkPart, StartError, Stopper, Streams};
 use crate::app::App;
@@ -141,11 +142,19 @@ pub fn run(config: &Config, app: App) -> Result<(), ApplicationError> {
     }
     let result = streams.run(part);
     let sink_result = match sink.and_then(|slot| slot.take()) {
-        Some(handle) => tokio.block_on(handle.shutdown(config.shutdown.timeout.get() / 2)),
+        Some(handle) => {
+            let left = config.shutdown.timeout.get().saturating_sub(shared.stopping_for());
+            tokio.block_on(handle.shutdown(left.max(STOP_MIN)))
+        }
         None => Ok(()),
     };
     drop(server);
-    tokio.shutdown_timeout(Duration::from_secs(1));
+    if result.is_err() || sink_result.is_err() {
+        // Something does not come back; it is not waited for a second time.
+        tokio.shutdown_background();
+    } else {
+        tokio.shutdown_timeout(Duration::from_secs(1));
+    }
     result?;
     sink_result?;
     tracing::info!("stopped cleanly");

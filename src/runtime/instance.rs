@@ -16,7 +16,7 @@ use millpond_topology::TaskId;
 use super::board::TaskPhase;
 use super::messages::{RestoreRequest, ToInstance, ToThread};
 use super::settings::{OnStop, Settings};
-use super::shared::Shared;
+use super::shared::{STOP_MIN, Shared};
 use crate::engine::Incarnation;
 use crate::metrics::Metrics;
 
@@ -78,7 +78,6 @@ pub(crate) struct Instance {
     unacknowledged: BTreeSet<usize>,
     lost: bool,
     rebalancing: Option<Instant>,
-    stop_by: Option<Instant>,
 }
 
 impl Instance {
@@ -96,7 +95,6 @@ impl Instance {
             unacknowledged: BTreeSet::new(),
             lost: false,
             rebalancing: None,
-            stop_by: None,
         }
     }
 
@@ -344,12 +342,12 @@ impl Instance {
 
     /// Closes everything; returns whether it was clean once it is over.
     fn stopping(&mut self) -> Option<bool> {
-        let by = *self.stop_by.get_or_insert_with(|| Instant::now() + self.settings.shutdown_timeout);
+        let left = self.settings.shutdown_timeout.saturating_sub(self.shared.stopping_for());
         let tasks: Vec<TaskId> = self.slots.keys().copied().collect();
         for task in tasks {
             self.give_up(task);
         }
-        let late = Instant::now() >= by;
+        let late = left.is_zero();
         if !self.slots.is_empty() && !late {
             return None;
         }
@@ -357,7 +355,8 @@ impl Instance {
             OnStop::Leave => Leave::Gone,
             OnStop::Stay => Leave::Back,
         };
-        self.parts.membership.leave(Instant::now(), how);
+        // The sink stops after this and needs its part of the time.
+        self.parts.membership.leave(Instant::now(), how, (left / 2).max(STOP_MIN));
         for thread in &self.parts.threads {
             let _ = thread.send(ToThread::Stop);
         }

@@ -1,8 +1,8 @@
 //! What the threads of an instance share, all of it off the hot path.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use millpond_topology::{Now, TaskId};
@@ -11,6 +11,8 @@ use super::board::Board;
 use crate::engine::{Ownership, Snapshot};
 use crate::kafka::Abandoned;
 
+/// What each step of a stop has at least, however late it is: enough when the other side is well.
+pub(crate) const STOP_MIN: Duration = Duration::from_millis(500);
 /// How long `send_offsets` waits while a JoinGroup is out.
 const HOLD_MAX: Duration = Duration::from_millis(300);
 
@@ -42,7 +44,8 @@ pub struct Shared {
     ownership: Mutex<Ownership>,
     hold: Mutex<Option<Instant>>,
     losses: AtomicU64,
-    stopping: AtomicBool,
+    /// When a stop was asked for.
+    stopping: OnceLock<Instant>,
     fatal: Mutex<Option<String>>,
     stamps: Mutex<BTreeMap<String, Instant>>,
     /// Producers whose calls hang.
@@ -64,7 +67,7 @@ impl Shared {
             ownership: Mutex::new(Ownership::new(process)),
             hold: Mutex::new(None),
             losses: AtomicU64::new(0),
-            stopping: AtomicBool::new(false),
+            stopping: OnceLock::new(),
             fatal: Mutex::new(None),
             stamps: Mutex::new(BTreeMap::new()),
             abandoned: Arc::default(),
@@ -112,12 +115,17 @@ impl Shared {
 
     /// Asks for a clean stop.
     pub fn stop(&self) {
-        self.stopping.store(true, Ordering::SeqCst);
+        self.stopping.get_or_init(Instant::now);
     }
 
     /// Says whether a clean stop was asked for.
     pub fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::SeqCst)
+        self.stopping.get().is_some()
+    }
+
+    /// Returns how long ago the first stop was asked for; zero when none was.
+    pub fn stopping_for(&self) -> Duration {
+        self.stopping.get().map_or(Duration::ZERO, Instant::elapsed)
     }
 
     /// Notes why the process must end; the first reason stays.
