@@ -22,6 +22,7 @@ final class Outputs implements AutoCloseable {
                 .map(info -> new TopicPartition(info.topic(), info.partition()))
                 .toList();
         consumer.assign(partitions);
+        log.assign(partitions);
     }
 
     private static KafkaConsumer<byte[], byte[]> consumer(String brokers, String isolation) {
