@@ -7,14 +7,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_protocol::messages::{ApiKey, EndTxnResponse, ProduceResponse, ResponseHeader, produce_response};
+use kafka_protocol::messages::{
+    ApiKey, EndTxnResponse, InitProducerIdResponse, ProduceResponse, ResponseHeader, TxnOffsetCommitResponse,
+    produce_response,
+};
 use kafka_protocol::protocol::{Decodable as _, HeaderVersion as _};
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use crate::proxy::{Fault, Match, Proxy, Request, Rule};
 use crate::rig::{PATIENCE, Rig, failed_checks, finish_load};
-use crate::support::{Ends, World};
+use crate::support::{Ends, World, wait_until};
 
 /// INVALID_PRODUCER_EPOCH and PRODUCER_FENCED.
 const FENCED: [i16; 2] = [47, 90];
@@ -24,6 +27,21 @@ fn end_txn_code(reply: &[u8], version: i16) -> i16 {
     let mut reply = reply;
     ResponseHeader::decode(&mut reply, EndTxnResponse::header_version(version)).unwrap();
     EndTxnResponse::decode(&mut reply, version).unwrap().error_code
+}
+
+/// Reads the first error code of a reply to TxnOffsetCommit.
+fn offsets_code(reply: &[u8], version: i16) -> i16 {
+    let mut reply = reply;
+    ResponseHeader::decode(&mut reply, TxnOffsetCommitResponse::header_version(version)).unwrap();
+    let body = TxnOffsetCommitResponse::decode(&mut reply, version).unwrap();
+    body.topics[0].partitions[0].error_code
+}
+
+/// Reads the error code of a reply to InitProducerId.
+fn init_code(reply: &[u8], version: i16) -> i16 {
+    let mut reply = reply;
+    ResponseHeader::decode(&mut reply, InitProducerIdResponse::header_version(version)).unwrap();
+    InitProducerIdResponse::decode(&mut reply, version).unwrap().error_code
 }
 
 /// Reads the first partition's answer of a reply to Produce.
@@ -75,10 +93,14 @@ fn control_without_replacement_a_delayed_commit_tears_a_transaction() {
     let code = delayed_commit(&mut rig);
     assert_eq!(code, 0, "void: the late commit was refused");
     finish_load(load);
-    // Half of the transaction is there, without its offsets: the oracle objects, and so does a restart.
+    // Half of the transaction is there, without its offsets.
+    refused_by_oracle_and_restart(&rig, "no-replacement, late commit");
+}
+
+fn refused_by_oracle_and_restart(rig: &Rig, what: &str) {
     let (code, text) = rig.judge();
     assert_eq!(code, Some(3), "the oracle did not notice:\n{text}");
-    eprintln!("no-replacement: noticed by {}", failed_checks(&text));
+    eprintln!("{what}: noticed by {}", failed_checks(&text));
     let mut again = rig.start_again(&[]);
     assert!(!again.wait_end(PATIENCE).success());
     assert!(again.log().contains("the offsets were moved from outside"), "{}", again.log());
@@ -108,6 +130,75 @@ fn a_produce_held_up_beyond_the_abort_of_its_transaction_is_refused() {
     assert!(FENCED.contains(&answer.error_code), "answered with {}", answer.error_code);
     next.release();
     rig.finish(load);
+}
+
+/// Holds an offset commit up, lets its repetition win, and lets it arrive when the next transaction's offsets are in; the
+/// process crashes as soon as that one is committed. Returns what the broker said to the late one.
+fn delayed_offsets(rig: &mut Rig) -> i16 {
+    let wanted = Match::requests(&[ApiKey::TxnOffsetCommit]).times(1);
+    let late = rig.proxy.rule("TxnOffsetCommit held up", wanted, Fault::KeepAndCut);
+    late.wait_hits(1, PATIENCE);
+    // The commit that follows is its own transaction's, the one after that the next's.
+    let commit = Match::requests(&[ApiKey::EndTxn]).when(Request::commits).skip(1).times(1);
+    let commit = rig.proxy.rule("next EndTxn", commit, Fault::Hold);
+    commit.wait_hits(1, PATIENCE);
+    let sent = late.send_kept();
+    let (reply, version) = sent.first().and_then(Option::as_ref).unwrap();
+    let code = offsets_code(reply, *version);
+    let after = Match::requests(&[ApiKey::AddOffsetsToTxn]);
+    let after = rig.proxy.rule("AddOffsetsToTxn after it", after, Fault::Hold);
+    commit.release();
+    after.wait_hits(1, PATIENCE);
+    rig.node.kill();
+    after.release();
+    code
+}
+
+#[test]
+fn delayed_offsets_find_their_producer_replaced_and_move_nothing_back() {
+    let one = [("MILLPOND_THREADS", "1")];
+    let mut rig = Rig::start("late-offsets", &one);
+    let load = rig.load(12, 800);
+    for round in 1..=2 {
+        let code = delayed_offsets(&mut rig);
+        eprintln!("round {round}: the late offsets were answered with {code}");
+        assert!(FENCED.contains(&code), "round {round}: answered with {code}, not refused");
+        rig.restart(&one);
+    }
+    rig.finish(load);
+}
+
+#[test]
+fn control_without_replacement_delayed_offsets_move_the_committed_ones_back() {
+    let wrong = [("MILLPOND_THREADS", "1"), ("MILLPOND_MUTANT", "no-replacement")];
+    let mut rig = Rig::start("late-offsets", &wrong);
+    let load = rig.load(5, 800);
+    let code = delayed_offsets(&mut rig);
+    assert_eq!(code, 0, "void: the late offsets were refused");
+    finish_load(load);
+    refused_by_oracle_and_restart(&rig, "no-replacement, late offsets");
+}
+
+#[test]
+fn a_late_start_of_a_producer_fences_its_successor_and_is_survived() {
+    let rig = Rig::start("late-init", &[("MILLPOND_THREADS", "1")]);
+    let load = rig.load(12, 800);
+    let late = Match::requests(&[ApiKey::InitProducerId]).times(1);
+    let late = rig.proxy.rule("InitProducerId held up", late, Fault::KeepAndCut);
+    let lost = Match::requests(&[ApiKey::EndTxn]).times(1);
+    let lost = rig.proxy.rule("EndTxn swallowed", lost, Fault::Swallow);
+    lost.wait_hits(1, PATIENCE);
+    late.wait_hits(1, PATIENCE);
+    let before = rig.node.committed();
+    wait_until("the new producer works", PATIENCE, || rig.node.committed() > before + 300);
+    let sent = late.send_kept();
+    let (reply, version) = sent.first().and_then(Option::as_ref).unwrap();
+    let code = init_code(reply, *version);
+    eprintln!("the late InitProducerId was answered with {code}");
+    // CONCURRENT_TRANSACTIONS: it has ended the transaction that was open.
+    assert!([0, 51].contains(&code), "void: answered with {code}");
+    let figures = rig.finish(load);
+    assert!(figures.recycles >= 2.0, "{figures}");
 }
 
 /// A transactional producer behind a proxy, and nothing else.
