@@ -68,6 +68,8 @@ impl Settings {
     /// Client configuration of the one consumer. `partitions` is how many share the fetch budget.
     pub(super) fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
+        // An answer that never comes is waited for this long (default 60 s), also when stopping.
+        config.set("socket.timeout.ms", "10000");
         for (key, value) in &self.consumer_overrides {
             config.set(key, value);
         }

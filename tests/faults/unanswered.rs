@@ -40,8 +40,10 @@ fn find_coordinator_without_an_answer_is_left_by_the_watchdog() {
     // Of the group: producers find their own, and `send_offsets` hangs in librdkafka.
     let rule = Match::requests(&[ApiKey::FindCoordinator]).when(|request| !request.finds_transactions());
     let rule = rig.proxy.rule("FindCoordinator swallowed", rule, Fault::Swallow);
-    // Known coordinators are asked for again only when they seem to have moved.
-    rig.proxy.cut_all();
+    // A known coordinator is not asked for again: only a new producer does.
+    let slow = Match::requests(&[ApiKey::EndTxn]).times(2);
+    let slow = rig.proxy.rule("EndTxn delayed", slow, Fault::Delay(Duration::from_millis(200)));
+    slow.wait_hits(1, PATIENCE);
     rule.wait_hits(1, PATIENCE);
     wait_until("the watchdog leaves a producer", PATIENCE, || rig.node.log().contains("\"reason\":\"hung\""));
     rule.off();
