@@ -53,7 +53,7 @@ fn draw(rig: &Rig, random: &mut Random) -> Arc<Rule> {
 fn random_faults_leave_everything_exact() {
     let from = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let seed = from("MILLPOND_TEST_SEED").unwrap_or_else(|| u64::from(std::process::id()) ^ 0xfa17);
-    let seconds = from("MILLPOND_TEST_CHAOS_S").unwrap_or(25);
+    let seconds = from("MILLPOND_TEST_CHAOS_S").unwrap_or(18);
     eprintln!("seed {seed}; repeat with MILLPOND_TEST_SEED={seed}");
     let mut random = Random(seed);
     let mut rig = Rig::start("chaos", &[]);

@@ -10,7 +10,7 @@ use crate::support::wait_until;
 
 fn silent_for(name: &str, silence: Duration) {
     let rig = Rig::start(name, &[]);
-    let load = rig.load(6 + silence.as_secs(), 800);
+    let load = rig.load(3 + silence.as_secs(), 800);
     rig.proxy.freeze();
     std::thread::sleep(silence);
     let stalled = rig.node.committed();

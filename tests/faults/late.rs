@@ -75,8 +75,8 @@ fn delayed_commit(rig: &mut Rig) -> i16 {
 fn a_delayed_commit_finds_its_producer_replaced_and_tears_nothing() {
     let one = [("MILLPOND_THREADS", "1")];
     let mut rig = Rig::start("late-commit", &one);
-    let load = rig.load(15, 800);
-    for round in 1..=5 {
+    let load = rig.load(10, 800);
+    for round in 1..=3 {
         let code = delayed_commit(&mut rig);
         eprintln!("round {round}: the late commit was answered with {code}");
         assert!(FENCED.contains(&code), "round {round}: answered with {code}, not refused");
@@ -110,7 +110,7 @@ fn refused_by_oracle_and_restart(rig: &Rig, what: &str) {
 fn a_produce_held_up_beyond_the_abort_of_its_transaction_is_refused() {
     let one = [("MILLPOND_THREADS", "1")];
     let rig = Rig::start("late-produce", &one);
-    let load = rig.load(12, 800);
+    let load = rig.load(9, 800);
     let late =
         rig.proxy.rule("Produce held up", Match::requests(&[ApiKey::Produce]).times(1), Fault::KeepAndCut);
     // Its repetitions do not arrive either, until the transaction is given up.
@@ -158,7 +158,7 @@ fn delayed_offsets(rig: &mut Rig) -> i16 {
 fn delayed_offsets_find_their_producer_replaced_and_move_nothing_back() {
     let one = [("MILLPOND_THREADS", "1")];
     let mut rig = Rig::start("late-offsets", &one);
-    let load = rig.load(12, 800);
+    let load = rig.load(9, 800);
     for round in 1..=2 {
         let code = delayed_offsets(&mut rig);
         eprintln!("round {round}: the late offsets were answered with {code}");
@@ -182,7 +182,7 @@ fn control_without_replacement_delayed_offsets_move_the_committed_ones_back() {
 #[test]
 fn a_late_start_of_a_producer_fences_its_successor_and_is_survived() {
     let rig = Rig::start("late-init", &[("MILLPOND_THREADS", "1")]);
-    let load = rig.load(12, 800);
+    let load = rig.load(9, 800);
     let late = Match::requests(&[ApiKey::InitProducerId]).times(1);
     let late = rig.proxy.rule("InitProducerId held up", late, Fault::KeepAndCut);
     let lost = Match::requests(&[ApiKey::EndTxn]).times(1);
