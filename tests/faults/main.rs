@@ -6,10 +6,10 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
-#[allow(dead_code, reason = "shared with the end-to-end tests, which use more of it")]
+#[allow(dead_code, reason = "shared by test binaries, each of which uses its part")]
 #[path = "../support/proxy/mod.rs"]
 mod proxy;
-#[allow(dead_code, reason = "shared with the end-to-end tests, which use more of it")]
+#[allow(dead_code, unused_imports, reason = "shared with the end-to-end tests, which use more of it")]
 #[path = "../e2e/support/mod.rs"]
 mod support;
 
