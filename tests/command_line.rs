@@ -170,3 +170,11 @@ fn describing_the_topology_needs_no_broker() {
     );
     assert!(!Path::new("millpond-data").exists(), "looking at something creates nothing");
 }
+
+#[test]
+fn a_state_directory_that_is_named_and_not_there_is_not_passed_over() {
+    let output = millpond(&["verify", "--state-dir", "/nowhere/at/all"]);
+    assert_eq!(code(&output), 2, "{}", err(&output));
+    let said: String = err(&output).split_whitespace().collect();
+    assert!(said.contains("/nowhere/at/all/ledger-accountsisnotthere"), "{said}");
+}

@@ -14,7 +14,7 @@ use crate::config::Config;
 /// Arguments of `millpond verify`.
 #[derive(Clone, Debug, Args)]
 pub(super) struct VerifyArgs {
-    /// State folder of a further instance that can be read from here; may be repeated
+    /// `state.dir` of a further instance that can be read from here; may be repeated
     #[arg(long = "state-dir", value_name = "DIR")]
     state_dirs: Vec<PathBuf>,
     /// Leaves PostgreSQL out; its checks then do not count as passed
@@ -48,8 +48,7 @@ fn target(config: &Config, args: &VerifyArgs) -> Result<Target, Failure> {
     let sub = topology.sub_topologies().first();
     let sub =
         sub.ok_or_else(|| Failure::new(Exit::Failed, "millpond::topology", "it has no sub-topology"))?;
-    let dirs = args.state_dirs.iter().chain([&config.state.dir]).map(|dir| dir.join(&config.app.id));
-    let mut state_dirs: Vec<PathBuf> = dirs.filter(|dir| dir.is_dir()).collect();
+    let mut state_dirs = state_dirs(config, &args.state_dirs)?;
     state_dirs.sort();
     state_dirs.dedup();
     let postgres_url = match &config.sink.postgres.url {
@@ -71,6 +70,20 @@ fn target(config: &Config, args: &VerifyArgs) -> Result<Target, Failure> {
         postgres_url,
         consumer_overrides: config.kafka.consumer.as_map().clone(),
     })
+}
+
+/// Returns the folders with this application's stores. One that was named and is not there would silently not be judged.
+fn state_dirs(config: &Config, named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let own = |dir: &PathBuf| dir.join(&config.app.id);
+    if let Some(missing) = named.iter().map(own).find(|dir| !dir.is_dir()) {
+        let text = format!(
+            "{} is not there: --state-dir takes an instance's state.dir, the folder that holds one folder per app.id",
+            missing.display()
+        );
+        return Err(Failure::new(Exit::Usage, "millpond::verify", text));
+    }
+    let configured = Some(own(&config.state.dir)).filter(|dir| dir.is_dir());
+    Ok(named.iter().map(own).chain(configured).collect())
 }
 
 /// Returns the checks as a table, followed by what differs.

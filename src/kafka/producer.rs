@@ -44,7 +44,9 @@ impl ProducerSettings {
             .set("delivery.report.only.error", "true")
             // Committing flushes, so lingering costs no latency.
             .default("linger.ms", "20")
-            .default("batch.size", "262144")
+            // A partition's whole transaction in one request where possible: librdkafka has only one request of an
+            // idempotent producer in flight per partition, and its broker thread spins while the rest waits.
+            .default("batch.size", "1000000")
             .default("batch.num.messages", "100000")
             .default("queue.buffering.max.messages", "0")
             .default("compression.type", "lz4");

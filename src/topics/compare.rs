@@ -6,7 +6,7 @@ use super::wanted::{Kind, REPLICAS_FOR_TWO_IN_SYNC, TOMBSTONE_RETENTION_MS, Want
 use crate::config::{Config, Replication};
 
 /// The producers' `batch.size` unless `kafka.producer` sets it.
-const BATCH_BYTES: u64 = 262_144;
+const BATCH_BYTES: u64 = 1_000_000;
 
 /// A topic as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -76,7 +76,7 @@ fn each_difference_is_found_and_weighed() {
             Wrong,
             "kafka.producer.batch.size=1000",
         ),
-        ("topics.changelog", |_, f| set(f, "max.message.bytes", "1000"), Wrong, "max.message.bytes=262144"),
+        ("topics.changelog", |_, f| set(f, "max.message.bytes", "1000"), Wrong, "max.message.bytes=1000000"),
     ];
     for (section, change, severity, cure) in cases {
         let found = differences(section, change);

@@ -38,7 +38,7 @@ fn two_processes_share_the_partitions_and_the_survivor_takes_over() {
     let _ = load.wait();
     wait_drained(&world, &one, Duration::from_secs(60));
     assert_eq!(one.stop().code(), Some(0), "{}", one.log());
-    world.verify(&["one"]);
+    world.verify(&["one", "two"]);
 }
 
 #[test]
@@ -59,5 +59,5 @@ fn a_process_that_joins_and_leaves_under_load_changes_nothing() {
     assert!(load.wait().is_ok_and(|status| status.success()), "load");
     wait_drained(&world, &one, Duration::from_secs(60));
     assert_eq!(one.stop().code(), Some(0), "{}", one.log());
-    world.verify(&["one"]);
+    world.verify(&["one", "guest"]);
 }

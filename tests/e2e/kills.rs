@@ -101,10 +101,11 @@ impl Unflushed {
         Self { changelog, rows }
     }
 
-    /// Returns the most rows that may be replayed, by partition: those, and what came after them until the kill.
+    /// Returns the most rows that may be replayed, by partition: those, what came after them until the kill, and the one
+    /// transaction that was under way between the log and the store when they were counted.
     fn replay_max(&self, world: &World) -> Vec<i64> {
         let ends = Ends::of(world, &world.changelog()).high_watermark;
         let later = ends.iter().zip(&self.changelog).map(|(end, before)| end - before);
-        later.zip(&self.rows).map(|(later, rows)| rows + later + MARKERS_MAX).collect()
+        later.zip(&self.rows).map(|(later, rows)| rows + later + COMMIT_ROWS + MARKERS_MAX).collect()
     }
 }

@@ -133,10 +133,7 @@ impl World {
         let mut args = vec!["verify".to_owned()];
         let (first, rest) = instances.split_first().unwrap_or_else(|| panic!("no instance"));
         for instance in rest {
-            args.extend([
-                "--state-dir".to_owned(),
-                self.state(instance).join(&self.app).display().to_string(),
-            ]);
+            args.extend(["--state-dir".to_owned(), self.state(instance).display().to_string()]);
         }
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let output = self.command(first, &args).output().unwrap_or_else(|error| panic!("verify: {error}"));
