@@ -3,13 +3,27 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Says that no variant has this name.
+/// Says why a variant cannot be chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unknown(pub String);
+pub enum Unknown {
+    /// No variant has this name.
+    Name(String),
+    /// This build has none: it lacks the feature `enabled`.
+    NotCompiledIn(String),
+}
 
 impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no mutant is called {:?}; there are: ", self.0)?;
+        let name = match self {
+            Self::Name(name) => name,
+            Self::NotCompiledIn(name) => {
+                return write!(
+                    f,
+                    "mutant {name:?} is asked for, and this build has none: it is not made for tests"
+                );
+            }
+        };
+        write!(f, "no mutant is called {name:?}; there are: ")?;
         for (at, mutant) in Mutant::ALL.iter().enumerate() {
             write!(f, "{}{mutant}", if at == 0 { "" } else { ", " })?;
         }
@@ -106,6 +120,10 @@ impl FromStr for Mutant {
     type Err = Unknown;
 
     fn from_str(text: &str) -> Result<Self, Unknown> {
-        Self::ALL.iter().copied().find(|mutant| mutant.name() == text).ok_or_else(|| Unknown(text.to_owned()))
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|mutant| mutant.name() == text)
+            .ok_or_else(|| Unknown::Name(text.to_owned()))
     }
 }

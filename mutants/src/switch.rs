@@ -52,7 +52,8 @@ pub fn choose(mutant: Option<Mutant>) {
 /// [`Unknown`] for a name that is not in the list; also for any name without the feature `enabled`, since a test that asks
 /// for a variant and gets the right code would prove nothing.
 pub fn from_environment() -> Result<Option<Mutant>, Unknown> {
-    let Ok(name) = std::env::var(VARIABLE) else { return Ok(None) };
+    let Some(name) = std::env::var_os(VARIABLE) else { return Ok(None) };
+    let name = name.to_string_lossy().into_owned();
     #[cfg(feature = "enabled")]
     {
         let mutant: Mutant = name.parse()?;
@@ -60,7 +61,7 @@ pub fn from_environment() -> Result<Option<Mutant>, Unknown> {
         Ok(Some(mutant))
     }
     #[cfg(not(feature = "enabled"))]
-    Err(Unknown(name))
+    Err(Unknown::NotCompiledIn(name))
 }
 
 #[cfg(all(test, feature = "enabled"))]

@@ -406,11 +406,8 @@ impl Commit {
 
     fn sending(&mut self, now: Duration, txn: Txn, event: Event) -> Option<(Stage, Vec<Action>)> {
         match event {
-            // A record that is refused at once never left; anything else may still be on its way to the broker.
-            Event::Spoiled(class) => {
-                let impure = txn.impure || class != Class::Record;
-                Some(self.failed(now, Txn { impure, ..txn }, class))
-            }
+            // Whatever else was produced may still be on its way to the broker, also when one record is refused.
+            Event::Spoiled(class) => Some(self.failed(now, Txn { impure: true, ..txn }, class)),
             Event::Produced { took, snapshot } => {
                 let txn = Txn { slow_flush: self.is_slow(took), ..txn };
                 let stale = txn.members.iter().any(|m| !snapshot.owns(m.task, m.incarnation));

@@ -68,7 +68,7 @@ impl Consumer {
     /// Starts reading `positions`. Metadata is asked first, else the first fetch waits up to a second.
     ///
     /// # Errors
-    /// When a topic is not there or no broker answers within 2 s; nothing has changed then.
+    /// When a topic is not there or no broker answers within 2 s (nothing has changed then); librdkafka's.
     pub fn add(&mut self, positions: &[Position]) -> Result<(), CallError> {
         for position in positions {
             self.handle.partition_count(&position.topic, METADATA_PATIENCE)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::shared::Shared;
-use crate::kafka::{Producer, ProducerSettings};
+use crate::kafka::{CallError, Producer, ProducerSettings, code};
 
 /// Longest time for one id; librdkafka waits 500 ms between two tries while the old transaction is being ended.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -19,7 +19,7 @@ pub(crate) fn fence_dead(settings: &ProducerSettings, ids: &[String], shared: &A
                 Some(reply) => reply.result.map(|()| reply.took),
                 None => {
                     producer.abandon(&shared.abandoned);
-                    Ok(PATIENCE * 2)
+                    Err(CallError::plain(code::TIMED_OUT, "init_transactions hangs".to_owned()))
                 }
             }
         });

@@ -210,6 +210,8 @@ impl Instance {
                     board.rebalances += 1;
                     board.notes.remove("membership");
                 }
+                let (live_ids, _) = live_and_dead_ids(&target.producers, self.generation);
+                self.shared.set_live_ids(live_ids);
                 self.target = Some(target);
                 self.reconcile();
             }
@@ -290,8 +292,8 @@ impl Instance {
         let thread = self.least_loaded();
         self.slots.insert(task, Slot::Restoring { thread });
         self.shared.board().tasks.entry(task).or_default().phase = TaskPhase::Restoring;
-        let (live_ids, dead_ids) = live_and_dead_ids(&target.producers, target.fence.generation());
-        let _ = self.parts.restore.send(RestoreRequest { task, incarnation, dead_ids, live_ids });
+        let (_, dead_ids) = live_and_dead_ids(&target.producers, target.fence.generation());
+        let _ = self.parts.restore.send(RestoreRequest { task, incarnation, dead_ids });
     }
 
     fn is_sink(&self, task: TaskId) -> bool {

@@ -45,6 +45,4 @@ pub(crate) struct RestoreRequest {
     pub incarnation: Incarnation,
     /// Transactional ids of instances that are not in the current generation.
     pub dead_ids: Vec<String>,
-    /// Those of instances that are in it.
-    pub live_ids: Vec<String>,
 }

@@ -99,6 +99,12 @@ impl OwnedTask {
         self.attempt += 1;
     }
 
+    /// Returns the number of records that the open transaction has processed.
+    #[must_use]
+    pub(crate) fn processed(&self) -> usize {
+        (0..self.inputs.len()).filter_map(|at| self.task.input(at)).map(|input| input.held).sum()
+    }
+
     /// Returns the number of records that can be processed now: none while an input must be waited for.
     #[must_use]
     pub(crate) fn waiting(&self) -> usize {

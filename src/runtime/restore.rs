@@ -1,5 +1,6 @@
 //! The restore thread: brings tasks' stores up to date, off the processing threads.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -151,6 +152,8 @@ pub(crate) struct Restorer {
     pub instance: Sender<ToInstance>,
     /// Metrics.
     pub metrics: crate::metrics::Metrics,
+    /// Generation and transactional id of each producer that was fenced.
+    pub fenced: RefCell<BTreeSet<(i32, String)>>,
 }
 
 /// A restore in progress.
@@ -192,6 +195,7 @@ impl Restorer {
                     return self.instance.send(ToInstance::Restored(Box::new(owned))).is_ok();
                 }
                 Err(Failed::Cancelled) => {
+                    self.shared.board().notes.remove("restore");
                     return self
                         .instance
                         .send(ToInstance::RestoreCancelled(request.task, request.incarnation))
@@ -241,14 +245,13 @@ impl Restorer {
     ) -> Result<BTreeMap<String, Position>, Failed> {
         let partition = request.task.partition;
         let ask: Vec<_> = sub.inputs().map(|(_, topic)| (topic, partition)).collect();
-        let mut fenced = false;
         loop {
             self.check_wanted(request)?;
             match self.cluster.committed(&ask, PINNED_MAX) {
                 Ok(found) => return Ok(found.into_iter().map(|at| (at.topic.clone(), at)).collect()),
                 // librdkafka repeats the question by itself while an offset is pinned, until the time is over.
                 Err(error) if matches!(error.code, code::UNSTABLE_OFFSET_COMMIT | code::TIMED_OUT) => {
-                    self.pinned(request, sub, "its committed offsets are", &mut fenced)?;
+                    self.pinned(request, sub, "its committed offsets are")?;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -260,12 +263,12 @@ impl Restorer {
         let changelog = &sub.changelog_topic(self.topology.app());
         let partitions = [(changelog.as_str(), request.task.partition)];
         let target = self.cluster.ends(&partitions)?.first().copied().ok_or_else(|| missing(changelog))?;
-        let (mut fenced, begun) = (false, Instant::now());
+        let begun = Instant::now();
         let mut last_stable = target.last_stable;
         while last_stable < target.high_watermark {
             self.check_wanted(request)?;
             if begun.elapsed() > PINNED_MAX {
-                self.pinned(request, sub, "its changelog is", &mut fenced)?;
+                self.pinned(request, sub, "its changelog is")?;
             }
             std::thread::sleep(RETRY);
             let found = self.cluster.last_stable(&partitions)?;
@@ -274,27 +277,39 @@ impl Restorer {
         Ok(target)
     }
 
-    /// Notes that a transaction pins the task, and once fences the producers that may have left it open: those of
-    /// instances that the group lost, and the one that committed the task last. A newcomer knows only the latter.
-    fn pinned(
-        &self,
-        request: &RestoreRequest,
-        sub: &SubTopology,
-        what: &str,
-        fenced: &mut bool,
-    ) -> Result<(), Failed> {
-        let note = format!("task {}: {what} pinned by an open transaction of another instance", request.task);
-        self.shared.board().notes.insert("restore", note);
-        if *fenced {
+    /// Notes that a transaction pins the task, and fences the producers that may have left it open: those of instances that
+    /// the group lost, and the one that committed the task last. A newcomer knows only the latter. Each is fenced once in a
+    /// generation, and none of an instance that is in the group at that moment.
+    fn pinned(&self, request: &RestoreRequest, sub: &SubTopology, what: &str) -> Result<(), Failed> {
+        let task = request.task;
+        if !self.is_open(request, sub)? {
+            // Every transaction writes the marker before it sends offsets: nothing pins them, the answer is only late.
+            let note =
+                format!("task {task}: the group's coordinator has not answered for its committed offsets");
+            self.shared.board().notes.insert("restore", note);
             return Ok(());
         }
+        let note = format!("task {task}: {what} pinned by an open transaction of another instance");
+        self.shared.board().notes.insert("restore", note);
         let mut dead: BTreeSet<String> = self.last_owners(request, sub)?.into_iter().collect();
         dead.extend(request.dead_ids.iter().cloned());
-        let own = self.directory.transactional_ids();
-        dead.retain(|id| !own.contains(id) && !request.live_ids.contains(id));
+        self.check_wanted(request)?;
+        let (own, live) = (self.directory.transactional_ids(), self.shared.live_ids());
+        let generation = self.shared.board().generation;
+        let mut fenced = self.fenced.borrow_mut();
+        fenced.retain(|(known, _)| *known == generation);
+        dead.retain(|id| !own.contains(id) && !live.contains(id));
+        dead.retain(|id| fenced.insert((generation, id.clone())));
+        drop(fenced);
         fence_dead(&self.settings.producer, &Vec::from_iter(dead), &self.shared);
-        *fenced = true;
         Ok(())
+    }
+
+    /// Says whether a transaction is open on the task's changelog.
+    fn is_open(&self, request: &RestoreRequest, sub: &SubTopology) -> Result<bool, CallError> {
+        let changelog = sub.changelog_topic(self.topology.app());
+        let ends = self.cluster.ends(&[(changelog.as_str(), request.task.partition)])?;
+        Ok(ends.first().is_some_and(|ends| ends.last_stable < ends.high_watermark))
     }
 
     /// Returns the transactional ids that the last committed offsets of the task name, whatever is pending above them.

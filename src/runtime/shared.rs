@@ -48,6 +48,8 @@ pub struct Shared {
     stopping: OnceLock<Instant>,
     fatal: Mutex<Option<String>>,
     stamps: Mutex<BTreeMap<String, Instant>>,
+    /// Transactional ids of the instances of the current generation.
+    live_ids: Mutex<Vec<String>>,
     /// Producers whose calls hang.
     pub abandoned: Abandoned,
     board: Mutex<Board>,
@@ -70,6 +72,7 @@ impl Shared {
             stopping: OnceLock::new(),
             fatal: Mutex::new(None),
             stamps: Mutex::new(BTreeMap::new()),
+            live_ids: Mutex::default(),
             abandoned: Arc::default(),
             board: Mutex::new(Board::default()),
         }
@@ -95,6 +98,16 @@ impl Shared {
             std::thread::sleep(Duration::from_millis(1));
         }
         self.ownership().snapshot().clone()
+    }
+
+    /// Notes the transactional ids of the instances of the current generation, which nobody may fence.
+    pub fn set_live_ids(&self, ids: Vec<String>) {
+        *lock(&self.live_ids) = ids;
+    }
+
+    /// Returns the transactional ids of the instances of the current generation.
+    pub fn live_ids(&self) -> Vec<String> {
+        lock(&self.live_ids).clone()
     }
 
     /// Notes whether a JoinGroup is out.

@@ -110,6 +110,10 @@ pub(crate) struct StreamThread {
     suspect: usize,
     /// The refused record is being replaced by its dead letter.
     rejecting: bool,
+    /// No record was to blame: punctuators get a transaction of their own next.
+    punctuators_alone: bool,
+    /// Records in the transaction that is being committed.
+    committing: usize,
     retry_at: Option<Instant>,
     /// When tasks that could not be read yet are tried again.
     join_at: Option<Instant>,
@@ -156,6 +160,8 @@ impl StreamThread {
             records_max: usize::MAX,
             suspect: 0,
             rejecting: false,
+            punctuators_alone: false,
+            committing: 0,
             retry_at: None,
             join_at: None,
             observer,
@@ -216,7 +222,7 @@ impl StreamThread {
             return Ok(());
         }
         self.join_at = None;
-        for owned in std::mem::take(&mut self.joining) {
+        while let Some(owned) = self.joining.pop() {
             let id = owned.task.id();
             if !self.shared.owns(id, owned.incarnation) {
                 self.forget(owned)?;
@@ -233,7 +239,8 @@ impl StreamThread {
                     self.shared.board().notes.insert("join", format!("task {id}: {error}"));
                     self.joining.push(owned);
                     self.join_at = Some(Instant::now() + RETRY_WAIT);
-                    continue;
+                    // Each try takes seconds: the others wait, so that messages are looked at between.
+                    break;
                 }
             }
             tracing::info!(thread = %self.name, task = %id, "task runs");
@@ -396,6 +403,9 @@ impl StreamThread {
         }
         self.retry_at = None;
         self.pass_over_idle_suspects();
+        if std::mem::take(&mut self.punctuators_alone) {
+            return self.punctuate_alone();
+        }
         let mut budget = self.records_max;
         let searching = self.records_max != usize::MAX;
         for at in 0..self.tasks.len() {
@@ -472,6 +482,7 @@ impl StreamThread {
             return Ok(());
         }
         let begun = Instant::now();
+        self.committing = self.tasks.iter().map(OwnedTask::processed).sum();
         let outcome = self.lane.commit(&mut self.tasks)?;
         self.observer.commit_took(begun.elapsed());
         self.finish(&outcome)
@@ -490,13 +501,13 @@ impl StreamThread {
                 self.forget(owned)?;
             }
         }
-        if let Some(refused) = outcome.record_refused {
+        if let Some(refused) = outcome.record_refused.filter(|_| outcome.dropped.is_empty()) {
             self.halve(refused)?;
         } else if outcome.committed && self.records_max != usize::MAX {
             // This part was innocent: the next task has its turn, and after the last one all work again.
             self.suspect += 1;
             if self.suspect >= self.tasks.len() {
-                self.work_unlimited();
+                self.all_innocent();
             }
         }
         Ok(())
@@ -508,9 +519,32 @@ impl StreamThread {
             match self.tasks.get(self.suspect) {
                 Some(owned) if has_next(owned) || owned.task.is_dirty() => return,
                 Some(_) => self.suspect += 1,
-                None => self.work_unlimited(),
+                None => self.all_innocent(),
             }
         }
+    }
+
+    /// No record was refused by itself: it may have been a punctuator's output.
+    fn all_innocent(&mut self) {
+        self.work_unlimited();
+        self.punctuators_alone = self.tasks.iter().any(|owned| owned.task.has_punctuators());
+    }
+
+    /// Lets punctuators have a transaction without records: if that is refused, no record is to blame.
+    fn punctuate_alone(&mut self) -> Result<(), ThreadError> {
+        self.commit()?;
+        if self.lane.phase() == Phase::Idle {
+            let outcome = self.lane.begin(&mut self.tasks)?;
+            self.finish(&outcome)?;
+        }
+        if self.lane.phase() != Phase::Open {
+            return Ok(());
+        }
+        let now = self.shared.clock.now();
+        for owned in &mut self.tasks {
+            owned.task.punctuate(now)?;
+        }
+        self.commit()
     }
 
     fn work_unlimited(&mut self) {
@@ -520,7 +554,7 @@ impl StreamThread {
 
     /// Kafka refused a record: narrows it down, and makes a dead letter of the input that causes it.
     fn halve(&mut self, refused_code: i32) -> Result<(), ThreadError> {
-        if self.rejecting {
+        if self.rejecting || self.committing == 0 {
             return Err(ThreadError::Refused { code: refused_code });
         }
         if self.records_max > 1 {

@@ -1,5 +1,6 @@
 //! One instance of an application: everything started, run and stopped.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -200,6 +201,7 @@ impl Streams {
         };
         spawn("watch", move || watch.run())?;
         let restorer = Restorer {
+            fenced: RefCell::default(),
             topology: self.topology.clone(),
             facts: Arc::clone(&self.facts),
             settings: self.settings.clone(),

@@ -15,6 +15,8 @@ const AN_HOUR: [(&str, &str); 1] = [("message.timestamp.after.max.ms", "3600000"
 /// Takes batches of the producers, but no record that is larger than one.
 const SMALL: [(&str, &str); 2] =
     [("max.message.bytes", "262144"), ("message.timestamp.after.max.ms", "9223372036854775807")];
+/// Batches that a topic as small as `SMALL` takes.
+const SMALL_BATCHES: (&str, &str) = ("MILLPOND_KAFKA__PRODUCER__BATCH_SIZE", "262144");
 /// As `SMALL`, but roomy.
 const ROOMY: [(&str, &str); 1] = [("message.timestamp.after.max.ms", "9223372036854775807")];
 
@@ -131,7 +133,7 @@ fn a_refused_record_is_found_where_all_other_tasks_are_idle() {
 
 #[test]
 fn exactly_the_too_large_outputs_become_dead_letters() {
-    let world = World::with("large", &[ONE_THREAD]);
+    let world = World::with("large", &[ONE_THREAD, SMALL_BATCHES]);
     let (orders, accounts) = (world.topic("order.events"), world.topic("account.events"));
     configure(&world, &accounts, &SMALL);
     world.load(&["--users", "200", "--orders", "3000", "--rate", "0", "--bad", "0.01", "--seed", "34"]);
@@ -166,7 +168,7 @@ fn exactly_the_too_large_outputs_become_dead_letters() {
 
 #[test]
 fn a_refused_dead_letter_stops_the_process_before_it_until_the_topic_takes_it() {
-    let world = World::with("stuck", &[ONE_THREAD]);
+    let world = World::with("stuck", &[ONE_THREAD, SMALL_BATCHES]);
     let orders = world.topic("order.events");
     configure(&world, &world.topic("account.events"), &SMALL);
     configure(&world, &world.topic("deadletter.events"), &SMALL);

@@ -8,12 +8,24 @@ use crate::proxy::{Fault, Match};
 use crate::rig::{PATIENCE, Rig};
 use crate::support::wait_until;
 
+/// Of the configuration's default.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
+
 fn silent_for(name: &str, silence: Duration) {
     let rig = Rig::start(name, &[]);
     let load = rig.load(3 + silence.as_secs(), 800);
     rig.proxy.freeze();
-    std::thread::sleep(silence);
+    // A transaction whose reply was under way may still be counted.
+    std::thread::sleep(Duration::from_secs(1));
     let stalled = rig.node.committed();
+    std::thread::sleep(silence - Duration::from_secs(1));
+    assert_eq!(rig.node.committed(), stalled, "void: work went on through silent connections");
+    let is_lost = rig.node.log().contains("membership lost");
+    assert_eq!(
+        is_lost,
+        silence > SESSION_TIMEOUT,
+        "the session is {SESSION_TIMEOUT:?}, the silence {silence:?}"
+    );
     rig.proxy.thaw();
     wait_until("work goes on", PATIENCE, || rig.node.committed() > stalled);
     rig.finish(load);

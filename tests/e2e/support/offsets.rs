@@ -45,6 +45,12 @@ impl Ends {
         Self { last_stable: ends("read_committed"), high_watermark: ends("read_uncommitted") }
     }
 
+    /// Returns the partitions whose end is covered by an open transaction.
+    pub(crate) fn open(&self) -> Vec<usize> {
+        let ends = self.last_stable.iter().zip(&self.high_watermark).enumerate();
+        ends.filter(|(_, (stable, high))| stable != high).map(|(partition, _)| partition).collect()
+    }
+
     /// Says whether an open transaction covers the end of a partition.
     pub(crate) fn is_open(&self) -> bool {
         self.last_stable != self.high_watermark
