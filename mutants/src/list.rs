@@ -108,6 +108,10 @@ mutants! {
     WrappingMoney = "wrapping-money",
     /// A dead letter's offset is committed without the dead letter.
     DeadLetterLost = "dead-letter-lost",
+    /// A static member that returns does not know what the process before it was to give up.
+    ReleaseForgotten = "release-forgotten",
+    /// A restore whose state and offsets disagree does not read the offsets again.
+    NoSecondLook = "no-second-look",
 }
 
 impl fmt::Display for Mutant {

@@ -26,6 +26,7 @@ const ENVELOPE_VERSION: i16 = 1;
 /// [task]                active
 /// [task]                standby
 /// [task]                warm-up
+/// [task]                to be given up: claimed by the member and not among its active tasks
 /// [string i32 [string]] producers: instance or member id, last generation, transactional ids
 /// [string]              why the member got no tasks; empty when nothing is wrong
 /// ```
@@ -34,6 +35,7 @@ pub(crate) struct Assignment {
     pub(crate) active: Tasks,
     pub(crate) standby: Tasks,
     pub(crate) warmup: Tasks,
+    pub(crate) release: Tasks,
     pub(crate) producers: Vec<Producer>,
     pub(crate) blocked: Vec<String>,
 }
@@ -77,7 +79,7 @@ impl Assignment {
     pub(crate) fn user_data(&self) -> Vec<u8> {
         let mut out = Writer::default();
         out.put([VERSION]);
-        for tasks in [&self.active, &self.standby, &self.warmup] {
+        for tasks in [&self.active, &self.standby, &self.warmup, &self.release] {
             out.tasks(tasks);
         }
         out.count(self.producers.len());
@@ -95,7 +97,8 @@ impl Assignment {
         if user.u8(what)? != VERSION {
             return Err(Malformed("assignment user data version"));
         }
-        let (active, standby, warmup) = (user.tasks(what)?, user.tasks(what)?, user.tasks(what)?);
+        let (active, standby) = (user.tasks(what)?, user.tasks(what)?);
+        let (warmup, release) = (user.tasks(what)?, user.tasks(what)?);
         let mut producers = Vec::new();
         for _ in 0..user.count(10, what)? {
             let owner = user.string(what)?.to_owned();
@@ -104,6 +107,6 @@ impl Assignment {
         }
         let blocked = user.strings(what)?;
         user.end(what)?;
-        Ok(Self { active, standby, warmup, producers, blocked })
+        Ok(Self { active, standby, warmup, release, producers, blocked })
     }
 }

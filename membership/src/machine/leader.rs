@@ -56,11 +56,14 @@ pub(super) fn lead(
     let mut shares = enforce(plan, &group, unclaimed, assignor.assign(plan, &group));
     let encoded = |peer: &Peer| {
         let share = shares.remove(&peer.member).unwrap_or_default();
+        let claimed = group.get(&peer.member).into_iter().flat_map(|candidate| candidate.owned.keys());
+        let release = claimed.filter(|task| !share.active.contains(*task)).copied().collect();
         let blocked = reasons.remove(peer.member.as_str()).unwrap_or_default();
         let assignment = Assignment {
             active: share.active,
             standby: share.standby,
             warmup: share.warmup,
+            release,
             producers: producers.clone(),
             blocked,
         };

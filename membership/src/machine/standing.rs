@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, mem, time::Instant};
 
+use millpond_mutants::{Mutant, is};
 use millpond_topology::TaskId;
 
 use crate::{
@@ -83,7 +84,10 @@ impl Standing {
     /// up.
     pub(super) fn wants_plan(&self) -> bool {
         let released = |task: &TaskId| !self.granted.contains_key(task) && !self.share.active.contains(task);
-        (self.report.ready && !self.claimed_ready) || self.claimed.iter().any(released)
+        // A static member that came back within its session has claimed nothing, and got the share of the process before
+        // it: what that one was to give up is free, and nobody else knows.
+        let waited_for = || !is(Mutant::ReleaseForgotten) && self.share.release.iter().any(released);
+        (self.report.ready && !self.claimed_ready) || self.claimed.iter().any(released) || waited_for()
     }
 
     /// Takes a share under `fence` and returns what the engine must know of it.
@@ -160,6 +164,20 @@ mod tests {
             [producer("b", 6, &["b-0", "b-1"]), producer("c", 3, &["c-0"]), producer("a", 6, &["a-0"])];
         assert_eq!(merge(&current, &older, 7), [current[0].clone(), producer("b", 6, &["b-0"])]);
         assert_eq!(merge(&current, &older, 6).len(), 3);
+    }
+
+    #[test]
+    fn what_an_earlier_process_was_to_give_up_is_released_by_the_one_after_it() {
+        let mut standing = Standing::new(Instant::now());
+        let [kept, moved]: [TaskId; 2] = ["0_0", "0_1"].map(|id| id.parse().unwrap());
+        let fence = |generation| Fence::new("g", "m", Some("i"), generation).unwrap();
+        assert_eq!(standing.claim(), BTreeMap::new());
+        let share = Assignment { active: [kept].into(), release: [moved].into(), ..Assignment::default() };
+        standing.seat(fence(5), share);
+        assert!(standing.wants_plan(), "nobody owns it any more, and the leader does not know");
+        assert_eq!(standing.claim(), BTreeMap::from([(kept, 5)]));
+        standing.seat(fence(6), Assignment { active: [kept].into(), ..Assignment::default() });
+        assert!(!standing.wants_plan());
     }
 
     #[test]
