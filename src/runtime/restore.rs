@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
+use millpond_mutants::{Mutant, is};
 use millpond_state::{Directory, Found, Identity, OpenError, Opened, StorageError, Store, set_aside};
 use millpond_topology::{
     CHANGELOG_MARKER_KEY, Marker, RawRecord, StateReader, SubTopology, Task, TaskError, TaskId, TaskOptions,
@@ -516,7 +517,10 @@ impl Restorer {
             marker,
             may_start_trimmed: self.settings.may_start_trimmed,
         };
-        let restored = conclude(facts).map_err(|source| RestoreError::Stop { task, source })?;
+        let restored = match conclude(facts) {
+            Ok(restored) => restored,
+            Err(source) => return Err(self.disagree(&job, source)),
+        };
         let previous = self.previous_nonce(&job)?;
         let options = TaskOptions {
             app: self.topology.app().to_owned(),
@@ -557,6 +561,20 @@ impl Restorer {
     fn held_bytes_max(&self, sub: &SubTopology) -> usize {
         let tasks = self.facts.input_partitions(sub);
         Memory::divide(self.settings.memory_budget, &self.topology).held_per_task(tasks)
+    }
+
+    /// State and offsets do not agree. A process that was thrown out and does not know it yet may have read the offsets
+    /// before and the changelog after a transaction of the task's owner: only offsets that stand still prove anything.
+    fn disagree(&self, job: &Job, source: RestoreStop) -> Failed {
+        match self.stable_offsets(&job.request, &job.sub) {
+            Ok(again) if again == job.committed || is(Mutant::NoSecondLook) => {
+                RestoreError::Stop { task: job.request.task, source }.into()
+            }
+            Ok(_) => {
+                Failed::Again("its offsets were committed meanwhile: another instance runs it".to_owned())
+            }
+            Err(failed) => failed,
+        }
     }
 
     fn input_facts(&self, job: &Job) -> Result<Vec<CommittedInput>, Failed> {
