@@ -333,6 +333,9 @@ impl Commit {
         let illegal = Illegal { phase: self.phase(), event: name(&event) };
         if let Event::Lost = event {
             self.fenced_at = None;
+            if is(Mutant::CommitAfterLost) {
+                return Ok(vec![]);
+            }
         }
         let stage = self.stage.clone();
         let (next, actions) = match stage {
@@ -346,6 +349,7 @@ impl Commit {
             Stage::Sending(txn) => self.sending(now, txn, event),
             Stage::OffsetsSent(txn) => match event {
                 Event::CommitStarted => Some((Stage::Committing(txn, now), vec![])),
+                Event::Applied if is(Mutant::ApplyFirst) => Some((Stage::OffsetsSent(txn), vec![])),
                 Event::Lost => Some((Stage::Aborting(Txn { lost: true, ..txn }), vec![Action::Abort])),
                 _ => None,
             },
@@ -410,7 +414,8 @@ impl Commit {
             Event::Spoiled(class) => Some(self.failed(now, Txn { impure: true, ..txn }, class)),
             Event::Produced { took, snapshot } => {
                 let txn = Txn { slow_flush: self.is_slow(took), ..txn };
-                let stale = txn.members.iter().any(|m| !snapshot.owns(m.task, m.incarnation));
+                let foreign = |m: &Member| !snapshot.owns(m.task, m.incarnation);
+                let stale = !is(Mutant::NoGate) && txn.members.iter().any(foreign);
                 match snapshot.fence {
                     Some(fence) if !stale && !txn.lost => {
                         Some((Stage::Sending(txn), vec![Action::SendOffsets(fence)]))
@@ -422,6 +427,10 @@ impl Commit {
                 let txn = Txn { impure: txn.impure || self.is_slow(took) || result.is_err(), ..txn };
                 match result {
                     Ok(()) if txn.lost => Some((Stage::Aborting(txn), vec![Action::Abort])),
+                    Ok(()) if is(Mutant::ApplyFirst) => {
+                        let applied = Action::Apply(all(&txn));
+                        Some((Stage::OffsetsSent(txn), vec![applied, Action::Commit]))
+                    }
                     Ok(()) => Some((Stage::OffsetsSent(txn), vec![Action::Commit])),
                     Err(class) => Some(self.failed(now, txn, class)),
                 }

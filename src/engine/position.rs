@@ -1,5 +1,7 @@
 //! The changelog position of a store: a lower bound of what it holds.
 
+use millpond_mutants::{Mutant, is};
+
 /// Follows the position of one task's store.
 ///
 /// Rows written are added when their transaction is applied. A read_committed end of the changelog is adopted only when a
@@ -28,6 +30,9 @@ impl ChangelogPosition {
     /// Notes an answer to a read_committed query for the end of the changelog.
     pub fn answered(&mut self, last_stable: i64) {
         self.answered = Some(last_stable);
+        if is(Mutant::AdoptAtOnce) {
+            self.position = self.position.max(last_stable);
+        }
     }
 
     /// Notes that `send_offsets` of a transaction begins.

@@ -1,5 +1,7 @@
 //! The end of a task's transaction: sealed, then applied or rolled back.
 
+use millpond_mutants::{Mutant, is};
+
 use super::input::Input;
 use super::outputs::OutputRun;
 use super::seal::{Applied, Sealed};
@@ -33,7 +35,16 @@ impl<R: RawRecord> Task<R> {
             marker.punctuations = self.punctuators.due();
             self.stores.tallies_into(&mut marker.tallies);
             parts.bytes.clear();
-            marker.encode(&mut parts.bytes);
+            if is(Mutant::MarkerBehind) {
+                let mut behind = marker.clone();
+                for known in &mut behind.inputs {
+                    let input = self.inputs.iter().find(|input| input.topic == known.topic);
+                    known.next_offset = input.map_or(known.next_offset, Input::applied);
+                }
+                behind.encode(&mut parts.bytes);
+            } else {
+                marker.encode(&mut parts.bytes);
+            }
             self.sealed = Some(parts);
         }
         let parts = self.sealed.as_ref().unwrap_or_else(|| unreachable!("sealed above"));
@@ -124,7 +135,9 @@ impl<R: RawRecord> Task<R> {
     /// Takes back everything since the last applied transaction; the records are processed again from memory.
     pub fn rollback(&mut self) {
         self.spare = self.sealed.take().or(self.spare.take());
-        self.inputs.iter_mut().for_each(Input::rewind);
+        if !is(Mutant::NoRedo) {
+            self.inputs.iter_mut().for_each(Input::rewind);
+        }
         self.stream_time_ms = self.committed_stream_time_ms;
         self.punctuators.rollback();
         self.stores.overlay.clear();
