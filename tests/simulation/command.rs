@@ -1,0 +1,53 @@
+//! What `./dev simulate` runs: a test that does nothing unless the environment says which seeds.
+
+use std::env;
+use std::time::Instant;
+
+use millpond_mutants::{Mutant, choose};
+
+use crate::report::Tally;
+use crate::run::{Trace, run};
+
+const SEEDS: &str = "MILLPOND_SIMULATE_SEEDS";
+const FROM: &str = "MILLPOND_SIMULATE_FROM";
+const MUTANT: &str = "MILLPOND_SIMULATE_MUTANT";
+
+/// Returns the one command that shows a schedule step by step.
+pub(crate) fn replay(seed: u64, mutant: Option<Mutant>) -> String {
+    let mutant = mutant.map(|mutant| format!(" --mutant {mutant}")).unwrap_or_default();
+    format!("./dev simulate --from {seed} --seeds 1{mutant}")
+}
+
+fn number(name: &str) -> Option<u64> {
+    env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
+#[test]
+fn simulate_as_told() {
+    let Some(seeds) = number(SEEDS) else { return };
+    let from = number(FROM).unwrap_or(0);
+    let mutant = env::var(MUTANT).ok().filter(|name| !name.is_empty());
+    let mutant: Option<Mutant> =
+        mutant.map(|name| name.parse().unwrap_or_else(|unknown| panic!("{unknown}")));
+    choose(mutant);
+    let (begun, mut all, mut simulated, mut bad) = (Instant::now(), Tally::default(), 0, 0u64);
+    for seed in from..from + seeds {
+        let outcome = run(seed, if seeds == 1 { Trace::Text } else { Trace::Hash });
+        outcome.lines.iter().for_each(|line| println!("{line}"));
+        if let Some(why) = &outcome.violation {
+            bad += 1;
+            println!("seed {seed}: {why}\n  {}", replay(seed, mutant));
+        }
+        simulated += outcome.simulated;
+        all.add(&outcome.tally);
+    }
+    let took = begun.elapsed().as_secs_f64();
+    println!(
+        "{seeds} schedules (seeds {from} to {}), {bad} bad; {:.1} hours simulated in {took:.1} s: {:.0} schedules per minute",
+        from + seeds - 1,
+        simulated as f64 / 3.6e9,
+        seeds as f64 * 60.0 / took,
+    );
+    println!("{all}");
+    assert_eq!(bad, 0, "schedules that broke an invariant");
+}

@@ -1,0 +1,133 @@
+//! What a schedule is like: drawn from its seed, so that each schedule has some kinds of faults and not others.
+
+use crate::damage::Damage;
+use crate::executor::{MS, Micros, SECOND};
+use crate::random::Random;
+
+/// Parameters of one schedule. Rates are parts of a million.
+#[derive(Debug, Clone)]
+pub(crate) struct Scenario {
+    pub(crate) seed: u64,
+    pub(crate) partitions: u32,
+    pub(crate) processes: usize,
+    pub(crate) threads: usize,
+    /// Which processes have a static instance id.
+    pub(crate) statics: Vec<bool>,
+    pub(crate) session: Micros,
+    pub(crate) heartbeat: Micros,
+    pub(crate) transaction_timeout: Micros,
+    pub(crate) commit_interval: Micros,
+    pub(crate) is_eager: bool,
+    pub(crate) punctuation: Micros,
+    pub(crate) flush_interval: Micros,
+    pub(crate) records: u64,
+    /// When faults end.
+    pub(crate) calm_at: Micros,
+    /// Longest time that a marker takes to reach a partition.
+    pub(crate) marker_max: Micros,
+    pub(crate) lost: u64,
+    pub(crate) held: u64,
+    pub(crate) reply_lost: u64,
+    pub(crate) slow: u64,
+    /// How much more often the end of a transaction is hit.
+    pub(crate) end_factor: u64,
+    pub(crate) held_max: Micros,
+    /// At every step of a process.
+    pub(crate) step_crash: u64,
+    /// Mean time between two faults of each kind; 0 = none.
+    pub(crate) crash_every: Micros,
+    pub(crate) pause_every: Micros,
+    pub(crate) stall_every: Micros,
+    pub(crate) bounce_every: Micros,
+    pub(crate) leave_every: Micros,
+    pub(crate) pause_max: Micros,
+    pub(crate) redelivered: u64,
+    /// A call of `send_offsets` that never returns.
+    pub(crate) hang: u64,
+    pub(crate) sql_cut: u64,
+    pub(crate) sink_swap_every: Micros,
+    /// How far the wall clock of a process may be off, ms.
+    pub(crate) skew_ms: u64,
+    /// Time between a step of the commit machine and what follows from it.
+    pub(crate) step_time: Micros,
+    /// Memory for values that a task holds.
+    pub(crate) held_bytes: usize,
+    /// What is wrong with every transaction, to see that the audit sees it.
+    pub(crate) damage: Option<Damage>,
+}
+
+impl Scenario {
+    /// Returns a schedule of `seed` in which nothing fails: processes come and go in good order, and often.
+    pub(crate) fn orderly(seed: u64, commit_interval: Micros) -> Self {
+        Self {
+            processes: 3,
+            heartbeat: 100 * MS,
+            commit_interval,
+            is_eager: false,
+            punctuation: 10 * MS,
+            records: 20,
+            marker_max: 3 * MS,
+            lost: 0,
+            held: 0,
+            reply_lost: 0,
+            slow: 0,
+            hang: 0,
+            step_crash: 0,
+            crash_every: 0,
+            pause_every: 0,
+            stall_every: 0,
+            bounce_every: 0,
+            leave_every: 1500 * MS,
+            redelivered: 0,
+            skew_ms: 0,
+            ..Self::of(seed)
+        }
+    }
+
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut random = Random::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x5eed);
+        let r = &mut random;
+        let processes = usize::try_from(r.pick(&[1, 2, 2, 2, 3, 3, 4])).unwrap();
+        let (session, heartbeat) = r.pick(&[(6 * SECOND, 500 * MS), (2 * SECOND, 400 * MS)]);
+        let rate = |r: &mut Random| r.pick(&[0, 0, 2_000, 10_000, 40_000]);
+        let every = |r: &mut Random| r.pick(&[0, 0, 3 * SECOND, 6 * SECOND]);
+        Self {
+            seed,
+            partitions: r.pick(&[1, 2, 2, 3]),
+            processes,
+            threads: r.pick(&[1, 1, 2]),
+            statics: (0..8).map(|_| r.chance(500_000)).collect(),
+            session,
+            heartbeat,
+            transaction_timeout: r.pick(&[10 * SECOND, 4 * SECOND]),
+            commit_interval: r.pick(&[20 * MS, 100 * MS, 400 * MS]),
+            is_eager: r.chance(300_000),
+            punctuation: r.pick(&[400 * MS, 1500 * MS]),
+            flush_interval: r.pick(&[300 * MS, 3 * SECOND, 60 * SECOND]),
+            records: r.between(10, 50),
+            calm_at: r.between(6, 16) * SECOND,
+            marker_max: r.pick(&[3 * MS, 3 * MS, 30 * MS, 800 * MS]),
+            lost: rate(r),
+            held: rate(r),
+            reply_lost: rate(r),
+            slow: rate(r),
+            end_factor: r.pick(&[1, 1, 5, 20]),
+            held_max: r.pick(&[300 * MS, 2 * SECOND, 15 * SECOND]),
+            step_crash: r.pick(&[0, 0, 300, 2_000]),
+            crash_every: every(r),
+            pause_every: every(r),
+            stall_every: every(r),
+            bounce_every: r.pick(&[0, 0, 0, 5 * SECOND]),
+            leave_every: every(r),
+            pause_max: r.pick(&[SECOND, 8 * SECOND, 14 * SECOND]),
+            redelivered: r.pick(&[0, 0, 20_000]),
+            hang: r.pick(&[0, 0, 0, 10_000]),
+            sql_cut: rate(r) * 3,
+            sink_swap_every: r.pick(&[0, 800 * MS, 4 * SECOND]),
+            skew_ms: r.pick(&[0, 0, 2000]),
+            step_time: r.pick(&[0, 30, 2 * MS]),
+            held_bytes: if r.chance(500_000) { 1 << 16 } else { 0 },
+            damage: None,
+        }
+    }
+}
