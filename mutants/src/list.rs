@@ -10,6 +10,8 @@ pub enum Unknown {
     Name(String),
     /// This build has none: it lacks the feature `enabled`.
     NotCompiledIn(String),
+    /// Only the simulator has it.
+    Simulated(Mutant),
 }
 
 impl fmt::Display for Unknown {
@@ -21,6 +23,9 @@ impl fmt::Display for Unknown {
                     f,
                     "mutant {name:?} is asked for, and this build has none: it is not made for tests"
                 );
+            }
+            Self::Simulated(mutant) => {
+                return write!(f, "only the simulator can be {mutant}: ./dev simulate --mutant {mutant}");
             }
         };
         write!(f, "no mutant is called {name:?}; there are: ")?;
@@ -46,7 +51,7 @@ macro_rules! mutants {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$variant,)+];
 
-            /// Returns the name that the environment variable takes.
+            /// Returns the name.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }
@@ -62,8 +67,6 @@ mutants! {
     FenceAtBegin = "fence-at-begin",
     /// A task that came back is taken for the one that left.
     NoIncarnation = "no-incarnation",
-    /// UNKNOWN_MEMBER_ID keeps the tasks and joins again.
-    UnknownMemberReplayed = "unknown-member-replayed",
     /// A transaction without offsets is committed.
     EmptyOffsets = "empty-offsets",
     /// A restore reads its target before the stable committed offsets.
@@ -102,16 +105,25 @@ mutants! {
     NoMarkerCheck = "no-marker-check",
     /// The sink moves its offsets without comparing them.
     SinkWithoutSwap = "sink-without-swap",
-    /// The sink writes its offsets in a transaction of their own, before the rows.
-    SinkOffsetsApart = "sink-offsets-apart",
-    /// Money wraps around instead of being refused.
-    WrappingMoney = "wrapping-money",
-    /// A dead letter's offset is committed without the dead letter.
-    DeadLetterLost = "dead-letter-lost",
     /// A static member that returns does not know what the process before it was to give up.
     ReleaseForgotten = "release-forgotten",
     /// A restore whose state and offsets disagree does not read the offsets again.
     NoSecondLook = "no-second-look",
+}
+
+impl Mutant {
+    /// Those whose rule is kept by threads and servers: only the simulator's model of them has the switch, a process that is
+    /// told to be wrong in this way would be right.
+    pub const SIMULATED: &[Self] = &[
+        Self::OffsetsOutside,
+        Self::FenceAtBegin,
+        Self::TargetFirst,
+        Self::StableAsTarget,
+        Self::PartialBatch,
+        Self::MetadataBehind,
+        Self::WatermarkAsPosition,
+        Self::SinkWithoutSwap,
+    ];
 }
 
 impl fmt::Display for Mutant {

@@ -49,7 +49,7 @@ pub fn choose(mutant: Option<Mutant>) {
 /// Chooses what [`VARIABLE`] names for the whole process, and returns it.
 ///
 /// # Errors
-/// [`Unknown`] for a name that is not in the list; also for any name without the feature `enabled`, since a test that asks
+/// [`Unknown`] for a name that is not in the list or that only the simulator has; also for any name without the feature `enabled`, since a test that asks
 /// for a variant and gets the right code would prove nothing.
 pub fn from_environment() -> Result<Option<Mutant>, Unknown> {
     let Some(name) = std::env::var_os(VARIABLE) else { return Ok(None) };
@@ -57,6 +57,9 @@ pub fn from_environment() -> Result<Option<Mutant>, Unknown> {
     #[cfg(feature = "enabled")]
     {
         let mutant: Mutant = name.parse()?;
+        if Mutant::SIMULATED.contains(&mutant) {
+            return Err(Unknown::Simulated(mutant));
+        }
         chosen::PROCESS.store(mutant as u8, std::sync::atomic::Ordering::Relaxed);
         Ok(Some(mutant))
     }
