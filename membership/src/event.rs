@@ -48,6 +48,10 @@ pub enum Why {
     /// No answer from a coordinator for a whole session: the others may already have been told to take over.
     #[error("no answer from the group coordinator for a whole session")]
     SessionExpired,
+    /// A generation passed in which this member had no seat: a JoinGroup of its own that came late may have spoken for it,
+    /// with claims long past, and its tasks may have gone to others.
+    #[error("a generation of the group passed without this member")]
+    MissedGeneration,
 }
 
 /// What happened to this process's place in the group.

@@ -109,6 +109,8 @@ mutants! {
     ReleaseForgotten = "release-forgotten",
     /// A restore whose state and offsets disagree does not read the offsets again.
     NoSecondLook = "no-second-look",
+    /// A member that was not seated in the generation before keeps what it holds.
+    GapIgnored = "gap-ignored",
 }
 
 impl Mutant {

@@ -114,6 +114,10 @@ impl Machine {
             self.fail(now, synced.code, out);
             return Ok(());
         }
+        if self.standing.missed(generation) {
+            self.lose(Why::MissedGeneration, out);
+            return Ok(());
+        }
         let unfenced = |_| Malformed("SyncGroup answer: no member or generation");
         let instance = self.settings.instance.as_deref();
         let fence = Fence::new(&self.settings.group, &self.standing.member, instance, generation)

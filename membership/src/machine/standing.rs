@@ -59,6 +59,15 @@ impl Standing {
         &self.known
     }
 
+    /// Says whether a generation passed without a seat between the last one and `generation`.
+    ///
+    /// A JoinGroup carries no generation. One that was given up with its connection and arrives late replaces the claims of
+    /// the member that sent it, and its tasks look free. That member gets no answer and misses the generation.
+    pub(super) fn missed(&self, generation: i32) -> bool {
+        let next = |fence: &Fence| generation == fence.generation() || generation == fence.generation() + 1;
+        !is(Mutant::GapIgnored) && !self.fence.as_ref().is_none_or(next)
+    }
+
     /// Returns the leader's reasons for giving nothing.
     pub(super) fn blocked(&self) -> &[String] {
         &self.share.blocked

@@ -123,12 +123,27 @@ fn a_broken_join_is_sent_again_with_the_same_member_id_and_claims() {
     script.step(Input::Connected);
     script.found(0);
     script.step(Input::Connected);
-    let request = script.joined(0, MEMBER, 7);
+    let request = script.joined(0, MEMBER, 6);
     assert_eq!(request.member_id.as_str(), MEMBER);
     script.synced(0, Some(share(&["0_0", "0_1"]).encode(&plan())));
     let hold = Event::Hold;
-    let expected = [hold(true), hold(false), hold(true), hold(true), target(7, &["0_0", "0_1"]), hold(false)];
+    let expected = [hold(true), hold(false), hold(true), hold(true), target(6, &["0_0", "0_1"]), hold(false)];
     assert_eq!(script.told(), expected);
+}
+
+#[test]
+fn a_member_that_missed_a_generation_drops_everything_and_joins_with_empty_hands() {
+    let mut script = Script::stable(None, &["0_0"]);
+    script.tick_after(500);
+    script.beaten(22);
+    script.joined(0, MEMBER, 7);
+    script.synced(0, Some(share(&["0_0"]).encode(&plan())));
+    assert_eq!(
+        script.told().last(),
+        Some(&Event::Lost(Why::MissedGeneration)),
+        "generation 6 had no seat for it"
+    );
+    assert_eq!(script.machine.state(), StateKind::Lost);
 }
 
 #[test]
