@@ -68,6 +68,7 @@ impl Machine {
         match joined.code {
             Code::Fine if joined.protocol == PROTOCOL_NAME => {
                 let leads = joined.leader == joined.member;
+                self.standing.hear(joined.generation);
                 self.standing.member.clone_from(&joined.member);
                 // The old generation ends here: a hold that has run out must start again.
                 self.hold(out);
@@ -114,7 +115,7 @@ impl Machine {
             self.fail(now, synced.code, out);
             return Ok(());
         }
-        if self.standing.missed(generation) {
+        if self.standing.missed() {
             self.lose(Why::MissedGeneration, out);
             return Ok(());
         }

@@ -26,6 +26,10 @@ pub(super) struct Standing {
     /// When a coordinator last counted this member's session from the start, at the latest.
     pub(super) alive: Instant,
     fence: Option<Fence>,
+    /// Generation of the last JoinGroup that was answered.
+    heard: Option<i32>,
+    /// A generation passed that answered none of this member's JoinGroups since it was seated.
+    missed: bool,
     share: Assignment,
     /// Producers of this generation and of the last few.
     known: Vec<Producer>,
@@ -43,6 +47,8 @@ impl Standing {
             report: Report::default(),
             alive: now,
             fence: None,
+            heard: None,
+            missed: false,
             share: Assignment::default(),
             known: Vec::new(),
             granted: BTreeMap::new(),
@@ -59,13 +65,20 @@ impl Standing {
         &self.known
     }
 
-    /// Says whether a generation passed without a seat between the last one and `generation`.
+    /// Notes the answer to a JoinGroup: `generation` was formed with the claims that it carried.
+    pub(super) fn hear(&mut self, generation: i32) {
+        let last = self.heard.replace(generation).or(self.fence.as_ref().map(Fence::generation));
+        self.missed |= self.fence.is_some() && last.is_some_and(|last| generation > last + 1);
+    }
+
+    /// Says whether, since it was seated, a generation passed whose JoinGroup this member got no answer to.
     ///
     /// A JoinGroup carries no generation. One that was given up with its connection and arrives late replaces the claims of
-    /// the member that sent it, and its tasks look free. That member gets no answer and misses the generation.
-    pub(super) fn missed(&self, generation: i32) -> bool {
-        let next = |fence: &Fence| generation == fence.generation() || generation == fence.generation() + 1;
-        !is(Mutant::GapIgnored) && !self.fence.as_ref().is_none_or(next)
+    /// the member that sent it, and its tasks look free. That member gets no answer and misses the generation. One that was
+    /// answered and ended before its SyncGroup, as when members join one after the other, is not missed: the claims were
+    /// this member's own.
+    pub(super) fn missed(&self) -> bool {
+        self.missed && !is(Mutant::GapIgnored)
     }
 
     /// Returns the leader's reasons for giving nothing.
@@ -102,6 +115,7 @@ impl Standing {
     /// Takes a share under `fence` and returns what the engine must know of it.
     pub(super) fn seat(&mut self, fence: Fence, share: Assignment) -> Event {
         let generation = fence.generation();
+        (self.heard, self.missed) = (Some(generation), false);
         for task in &share.active {
             self.granted.insert(*task, generation);
         }
@@ -128,6 +142,7 @@ impl Standing {
     /// Forgets everything but the member id and the known producers.
     pub(super) fn lose(&mut self) {
         self.fence = None;
+        (self.heard, self.missed) = (None, false);
         self.share = Assignment::default();
         self.granted.clear();
         self.claimed.clear();

@@ -147,6 +147,19 @@ fn a_member_that_missed_a_generation_drops_everything_and_joins_with_empty_hands
 }
 
 #[test]
+fn a_generation_that_ended_before_its_assignment_is_not_missed() {
+    let mut script = Script::stable(None, &["0_0"]);
+    script.tick_after(500);
+    script.beaten(27);
+    script.joined(0, MEMBER, 6);
+    script.synced(27, None);
+    script.joined(0, MEMBER, 7);
+    script.synced(0, Some(share(&["0_0"]).encode(&plan())));
+    assert!(!script.told().iter().any(|event| matches!(event, Event::Lost(_))), "it was in generation 6");
+    assert_eq!(script.machine.state(), StateKind::Stable);
+}
+
+#[test]
 fn a_refusal_names_the_cure_once_and_is_tried_again() {
     let mut script = Script::until_joining(None);
     script.joined(26, "", -1);
