@@ -107,6 +107,8 @@ run_tests() {
   [[ $KEEP_GOING == no ]] || options+=(--no-fail-fast)
   # The output goes through a pipe, which would cost it its colours.
   [[ ! -t 1 ]] || variables+=("CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-always}")
+  # Most of them wait for a server or a timeout most of the time.
+  variables+=("RUST_TEST_THREADS=${RUST_TEST_THREADS:-3}")
   bounded env "${variables[@]}" cargo test "${SHAPE[@]}" "${options[@]}" -- "${FILTERS[@]}" 2>&1 |
     tee "$TEST_LOG" || status=$?
   if [[ $status -eq 0 ]] && ! grep -Eq '(^|[^0-9])[1-9][0-9]* passed' "$TEST_LOG"; then

@@ -19,7 +19,8 @@ fn silent_for(name: &str, silence: Duration) {
     std::thread::sleep(Duration::from_secs(1));
     let stalled = rig.node.committed();
     std::thread::sleep(silence - Duration::from_secs(1));
-    assert_eq!(rig.node.committed(), stalled, "void: work went on through silent connections");
+    // The tasks of a member that lost itself are no longer counted.
+    assert!(rig.node.committed() <= stalled, "void: work went on through silent connections");
     let is_lost = rig.node.log().contains("membership lost");
     assert_eq!(
         is_lost,
