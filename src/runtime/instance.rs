@@ -210,8 +210,7 @@ impl Instance {
                     board.rebalances += 1;
                     board.notes.remove("membership");
                 }
-                let (live_ids, _) = live_and_dead_ids(&target.producers, self.generation);
-                self.shared.set_live_ids(live_ids);
+                self.shared.set_live_ids(ids(&target.producers, |generation| generation == self.generation));
                 self.target = Some(target);
                 self.reconcile();
             }
@@ -292,7 +291,8 @@ impl Instance {
         let thread = self.least_loaded();
         self.slots.insert(task, Slot::Restoring { thread });
         self.shared.board().tasks.entry(task).or_default().phase = TaskPhase::Restoring;
-        let (_, dead_ids) = live_and_dead_ids(&target.producers, target.fence.generation());
+        let current = target.fence.generation();
+        let dead_ids = ids(&target.producers, |generation| generation != current);
         let _ = self.parts.restore.send(RestoreRequest { task, incarnation, dead_ids });
     }
 
@@ -367,10 +367,8 @@ impl Instance {
     }
 }
 
-/// Transactional ids of the instances that are in `generation`, and of those that are not.
-fn live_and_dead_ids(producers: &[Producer], generation: i32) -> (Vec<String>, Vec<String>) {
-    let (live, dead): (Vec<_>, Vec<_>) =
-        producers.iter().partition(|producer| producer.generation == generation);
-    let ids = |of: Vec<&Producer>| of.iter().flat_map(|p| p.transactional_ids.iter().cloned()).collect();
-    (ids(live), ids(dead))
+/// Transactional ids of the instances whose last generation is wanted.
+fn ids(producers: &[Producer], is_wanted: impl Fn(i32) -> bool) -> Vec<String> {
+    let wanted = producers.iter().filter(|producer| is_wanted(producer.generation));
+    wanted.flat_map(|producer| producer.transactional_ids.iter().cloned()).collect()
 }

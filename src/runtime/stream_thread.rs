@@ -237,9 +237,9 @@ impl StreamThread {
                 Err(error) => {
                     tracing::warn!(thread = %self.name, task = %id, %error, "the task cannot be read yet");
                     self.shared.board().notes.insert("join", format!("task {id}: {error}"));
-                    self.joining.push(owned);
+                    // The others have their turn first. Each try takes seconds: messages are looked at between.
+                    self.joining.insert(0, owned);
                     self.join_at = Some(Instant::now() + RETRY_WAIT);
-                    // Each try takes seconds: the others wait, so that messages are looked at between.
                     break;
                 }
             }

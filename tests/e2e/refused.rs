@@ -77,6 +77,18 @@ fn places(world: &World, topic: &str, is_meant: impl Fn(&Row) -> bool) -> Vec<St
     all
 }
 
+/// Returns the places of the inputs whose outputs Kafka refused, which all must have this reason.
+fn refused_by_kafka(world: &World, reason: &str) -> Vec<String> {
+    let all = letters(world).into_iter();
+    let by_kafka = all.filter(|(_, _, message)| message.contains("Kafka refused"));
+    by_kafka
+        .map(|(place, code, _)| {
+            assert_eq!(code, reason, "{place}");
+            place
+        })
+        .collect()
+}
+
 #[test]
 fn exactly_the_refused_timestamps_become_dead_letters_among_many_good_records() {
     let world = World::with("misdated", &[ONE_THREAD, FAR_AHEAD]);
@@ -95,15 +107,7 @@ fn exactly_the_refused_timestamps_become_dead_letters_among_many_good_records() 
     node.wait_ready(Duration::from_secs(30));
     wait_drained(&world, &node, Duration::from_secs(90));
     assert_eq!(node.stop().code(), Some(0), "{}", node.log());
-    let by_kafka: Vec<_> = letters(&world)
-        .into_iter()
-        .filter(|(_, _, message)| message.contains("Kafka refused"))
-        .map(|(place, code, _)| {
-            assert_eq!(code, "INVALID_TIMESTAMP", "{place}");
-            place
-        })
-        .collect();
-    assert_eq!(by_kafka, refused);
+    assert_eq!(refused_by_kafka(&world, "INVALID_TIMESTAMP"), refused);
     Verdict::of(&world, "one").assert_clean();
 }
 
@@ -146,15 +150,7 @@ fn exactly_the_too_large_outputs_become_dead_letters() {
     node.wait_ready(Duration::from_secs(30));
     wait_drained(&world, &node, Duration::from_secs(90));
     assert_eq!(node.stop().code(), Some(0), "{}", node.log());
-    let by_kafka: Vec<_> = letters(&world)
-        .into_iter()
-        .filter(|(_, _, message)| message.contains("Kafka refused"))
-        .map(|(place, code, _)| {
-            assert_eq!(code, "TOO_LARGE", "{place}");
-            place
-        })
-        .collect();
-    assert_eq!(by_kafka, refused);
+    assert_eq!(refused_by_kafka(&world, "TOO_LARGE"), refused);
     // The oracle cannot know what a broker refused: it misses the outcomes of these orders, and of no other.
     let verdict = Verdict::of(&world, "one");
     assert_eq!(verdict.failed(), ["dead-letters", "outcomes"], "{}", verdict.text);

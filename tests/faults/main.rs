@@ -1,8 +1,9 @@
 //! Fault tests: the built binary behind a proxy that breaks its connections to Kafka, judged by the oracle.
 //!
-//! Each scenario proves that its fault hit; else it is void, not passed. Each rule has a control: the same scenario with
-//! the rule switched off (`MILLPOND_MUTANT`), which the oracle or the program itself must notice. `./dev test` starts the
-//! servers and hands their addresses over.
+//! Each scenario proves that its fault hit; else it is void, not passed. R1, R2, R3, the nonce and the offsets have
+//! a control: the same scenario with the rule switched off (`MILLPOND_MUTANT`), which the oracle or the program itself must
+//! notice; docs/reliability.md names what notices the others. `./dev test` starts the servers and hands their addresses
+//! over.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
