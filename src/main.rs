@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 /// Wrong variants of the protocol, for tests only: without the feature `failpoints` asking for one is an error.
 fn choose_mutant() -> Result<(), Failure> {
     let chosen = millpond_mutants::from_environment();
-    if let Some(mutant) = chosen.map_err(|error| Failure::new(Exit::Usage, "millpond::mutant", error))? {
+    for mutant in chosen.map_err(|error| Failure::new(Exit::Usage, "millpond::mutant", error))? {
         tracing::warn!(%mutant, "this process is wrong on purpose");
     }
     Ok(())

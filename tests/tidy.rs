@@ -36,7 +36,7 @@ const MAY_IMPORT: [(&str, &[&str]); 6] = [
     ("topology/Cargo.toml", &["millpond-mutants"]),
     ("state/Cargo.toml", &["millpond-topology"]),
     ("membership/Cargo.toml", &["millpond-topology", "millpond-mutants"]),
-    ("ledger/Cargo.toml", &["millpond-topology"]),
+    ("ledger/Cargo.toml", &["millpond-topology", "millpond-mutants"]),
     // The judge shares no code with the judged.
     ("oracle/Cargo.toml", &[]),
 ];

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bincode::{Decode, Encode};
+use millpond_mutants::{Mutant, is};
 
 /// Says that a sum would leave 64 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +35,9 @@ impl Fen {
     /// # Errors
     /// [`Overflow`] when the sum would leave 64 bits.
     pub fn plus(self, other: Self) -> Result<Self, Overflow> {
+        if is(Mutant::I64Wrap) {
+            return Ok(Self(self.0.wrapping_add(other.0)));
+        }
         self.0.checked_add(other.0).map(Self).ok_or(Overflow)
     }
 
@@ -42,6 +46,9 @@ impl Fen {
     /// # Errors
     /// [`Overflow`] when the difference would leave 64 bits.
     pub fn minus(self, other: Self) -> Result<Self, Overflow> {
+        if is(Mutant::I64Wrap) {
+            return Ok(Self(self.0.wrapping_sub(other.0)));
+        }
         self.0.checked_sub(other.0).map(Self).ok_or(Overflow)
     }
 

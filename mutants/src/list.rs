@@ -111,6 +111,54 @@ mutants! {
     NoSecondLook = "no-second-look",
     /// A member that was not seated in the generation before keeps what it holds.
     GapIgnored = "gap-ignored",
+    /// UNKNOWN_MEMBER_ID makes a member join again with what it holds and redo what it processed.
+    UnknownMemberReplayed = "unknown-member-replayed",
+    /// A static member comes back with an empty member id, not with the one that it had.
+    EmptyMemberRejoin = "empty-member-rejoin",
+    /// A task that its thread has not closed yet is reported as given up.
+    ReportedReleased = "reported-released",
+    /// The changelog carries what changed, not what is.
+    ChangesInChangelog = "changes-in-changelog",
+    /// The offset of an input is one beyond the next record.
+    OffsetAhead = "offset-ahead",
+    /// An aborted transaction leaves its writes in the overlay.
+    OverlayKept = "overlay-kept",
+    /// Values of a transaction are held as committed when it is sealed.
+    PromotedEarly = "promoted-early",
+    /// A store held in part takes what it does not hold for absent.
+    PartialSaysAbsent = "partial-says-absent",
+    /// A record that becomes a dead letter leaves its writes and outputs behind.
+    UndoForgotten = "undo-forgotten",
+    /// A record that becomes a dead letter is passed without one.
+    LetterLost = "letter-lost",
+    /// A record of any timestamp is processed and moves stream time.
+    TimestampsUnchecked = "timestamps-unchecked",
+    /// The after-images of a transaction are not in key order.
+    UnsortedBatch = "unsorted-batch",
+    /// Sums of money wrap.
+    I64Wrap = "i64-wrap",
+    /// An order that was decided is decided again when it comes again.
+    OrderForgotten = "order-forgotten",
+    /// A refund that was applied is applied again when it comes again.
+    RefundForgotten = "refund-forgotten",
+    /// A deposit or withdrawal that was applied is applied again when it comes again.
+    ReferenceForgotten = "reference-forgotten",
+    /// A debit is not held against balance and overdraft.
+    OverdraftUnchecked = "overdraft-unchecked",
+    /// A refund is not held against what is left of the debit.
+    RefundUnbounded = "refund-unbounded",
+    /// A task is given up before its thread has closed it.
+    ReleaseBeforeClosed = "release-before-closed",
+    /// A new fence is taken over before what was lost is dropped.
+    NewFenceBeforeDropped = "new-fence-before-dropped",
+    /// A loss takes neither tasks nor fence away.
+    LossKeepsTasks = "loss-keeps-tasks",
+    /// Offsets are sent before the content is acknowledged.
+    OffsetsBeforeFlush = "offsets-before-flush",
+    /// The position of a store is written when it is closed, not with the rows that it counts.
+    PositionAtClose = "position-at-close",
+    /// The end of the changelog is asked for in the middle of a transaction.
+    AnswerMidTransaction = "answer-mid-transaction",
 }
 
 impl Mutant {
@@ -125,8 +173,32 @@ impl Mutant {
         Self::MetadataBehind,
         Self::WatermarkAsPosition,
         Self::SinkWithoutSwap,
+        Self::ChangesInChangelog,
+        Self::ReleaseBeforeClosed,
+        Self::NewFenceBeforeDropped,
+        Self::LossKeepsTasks,
+        Self::OffsetsBeforeFlush,
+        Self::PositionAtClose,
+        Self::AnswerMidTransaction,
     ];
+
+    /// Returns the variants that `names` lists, joined by `+`.
+    ///
+    /// # Errors
+    /// [`Unknown::Name`] for the first that is not in the list.
+    pub fn several(names: &str) -> Result<Vec<Self>, Unknown> {
+        names.split('+').map(str::parse).collect()
+    }
+
+    /// Returns the names of `mutants`, as [`Mutant::several`] reads them.
+    #[must_use]
+    pub fn names(mutants: &[Self]) -> String {
+        mutants.iter().map(|mutant| mutant.name()).collect::<Vec<_>>().join("+")
+    }
 }
+
+// A set of them is 64 bits.
+const _: () = assert!(Mutant::ALL.len() <= 64);
 
 impl fmt::Display for Mutant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,6 +2,8 @@
 //!
 //! Sources: `notes` measured on Kafka 4.3.1 with librdkafka 2.12.1, KIP-447, KIP-1050.
 
+use millpond_mutants::{Mutant, is};
+
 use super::ffi::{CallError, code};
 use crate::engine::Class;
 
@@ -12,6 +14,7 @@ pub fn classify(error: &CallError) -> Class {
         // FENCED_INSTANCE_ID: another live process uses this instance id.
         82 => Class::Stop,
         // UNKNOWN_MEMBER_ID: the group threw this process out; what it did since must not be redone.
+        25 if is(Mutant::UnknownMemberReplayed) => Class::Abortable,
         25 => Class::Lost,
         // TOPIC_, GROUP_, CLUSTER_, TRANSACTIONAL_ID_AUTHORIZATION_FAILED, UNSUPPORTED_VERSION.
         29 | 30 | 31 | 53 | 35 => Class::Stop,

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use millpond_membership::{Down, Event, Leave, Membership, Producer, Report, Target, Why};
+use millpond_mutants::{Mutant, is};
 use millpond_topology::TaskId;
 
 use super::board::TaskPhase;
@@ -184,9 +185,11 @@ impl Instance {
             }
             self.lost = false;
         }
+        let is_held = |slot: &Slot| !(is(Mutant::ReportedReleased) && matches!(slot, Slot::Closing { .. }));
+        let held = self.slots.iter().filter(|(_, slot)| is_held(slot));
         let report = Report {
             generation: self.generation,
-            active: self.slots.keys().copied().collect(),
+            active: held.map(|(task, _)| *task).collect(),
             ..Report::default()
         };
         match self.parts.membership.beat(Instant::now(), &report) {

@@ -2,7 +2,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | I1 | every input record between two committed offsets has exactly one event in that transaction, none outside |
+//! | I1 | every input record between two committed offsets has exactly one event in that transaction, or one dead letter if it is bad; none outside |
 //! | I2 | events are the fold of the inputs in the order that they record: same effects, same balances |
 //! | I3 | the committed changelog is the state that the events tell |
 //! | I4 | a store holds exactly the state of one committed transaction, and its position leaves out nothing committed later |
@@ -12,6 +12,9 @@
 //! | I8 | money is conserved in each prefix: the marker's tally is the money that the events tell |
 //! | I9 | the sink's rows are the committed events below its offset, each once |
 //! | I10 | no process ends itself, and when faults end everything drains in bounded time |
+//!
+//! They are those of the invariants I1 to I10 that the project's oracle asks of a run (applied once, no torn transaction, money, offsets, stores,
+//! PostgreSQL, dead letters, liveness), put as they can be seen from inside, at each step.
 //!
 //! The audit knows inputs and committed outputs alone; it shares with the topology under test what a request means.
 
@@ -47,6 +50,7 @@ struct Ledger {
     rows: Rows,
     chain: Vec<Link>,
     events: u64,
+    letters: u64,
 }
 
 /// The audit.
@@ -72,6 +76,7 @@ impl Audit {
                 rows: Rows::new(),
                 chain: Vec::new(),
                 events: 0,
+                letters: 0,
             }
         };
         Self { tasks: (0..scenario.partitions).map(task).collect(), stores: BTreeMap::new() }
@@ -94,17 +99,22 @@ impl Audit {
             let pending =
                 |topic| -> Vec<Rec> { broker.log(Part { topic, partition }).pending(pid).cloned().collect() };
             let (events, changes) = (pending(Topic::Events), pending(Topic::Changelog));
+            let letters = pending(Topic::Letters);
             let offsets: Vec<&SentOffset> =
                 sent.iter().filter(|sent| sent.part.partition == partition).collect();
-            if events.is_empty() && changes.is_empty() && offsets.is_empty() {
+            let is_empty = events.is_empty() && letters.is_empty() && changes.is_empty();
+            if is_empty && offsets.is_empty() {
                 continue;
             }
-            if events.is_empty() && changes.is_empty() && is_echo(broker, &offsets) {
+            if is_empty && is_echo(broker, &offsets) {
                 world.tally.borrow_mut().echoes += 1;
                 continue;
             }
+            if let Some(moved) = world.moved.part().filter(|moved| moved.partition == partition) {
+                world.fail(format!("I6: {moved:?} was moved from outside, and {id} goes on"));
+            }
             let Some(task) = self.tasks.get_mut(partition as usize) else { continue };
-            let checked = task.commit((broker, partition), &events, &changes, &offsets);
+            let checked = task.commit((broker, partition), (&events, &letters), &changes, &offsets);
             if let Err(why) = checked {
                 world.fail(format!("{why} (task 0_{partition}, transaction of {id})"));
                 continue;
@@ -188,6 +198,13 @@ impl Audit {
                     task.events
                 ));
             }
+            let found = broker.log(Part { topic: Topic::Letters, partition }).committed(0).count() as u64;
+            if found != task.letters {
+                world.fail(format!(
+                    "I1: letters-{partition} shows {found} dead letters, {} were decided",
+                    task.letters
+                ));
+            }
             for (index, topic) in Topic::INPUTS.into_iter().enumerate() {
                 let part = Part { topic, partition };
                 let committed = broker.offsets.committed.get(&part).map_or(0, |known| known.0);
@@ -212,16 +229,41 @@ fn is_echo(broker: &Broker, offsets: &[&SentOffset]) -> bool {
     offsets.iter().all(|sent| known(sent).is_some_and(|known| *known == (sent.offset, sent.metadata.clone())))
 }
 
+/// Returns input and offset of the records that `letters` name, which must be bad ones.
+fn dead(letters: &[Rec], inputs: &[Vec<&Rec>; 2]) -> Result<Vec<(usize, i64)>, String> {
+    let mut sources = Vec::new();
+    for letter in letters {
+        let (at, offset) = letter_source(letter).ok_or("I1: a dead letter of no record")?;
+        let record = usize::try_from(offset).ok().and_then(|place| inputs[at].get(place));
+        if !record.is_some_and(|record| Request::read(record.value().unwrap_or_default()).is_bad()) {
+            return Err(format!("I1: a dead letter of {:?}@{offset}, a good record", Topic::INPUTS[at]));
+        }
+        sources.push((at, offset));
+    }
+    Ok(sources)
+}
+
+/// Returns the input and the offset that a dead letter names.
+fn letter_source(letter: &Rec) -> Option<(usize, i64)> {
+    let header = |name: &[u8]| {
+        let found = letter.0.headers.iter().find(|(known, _)| known == name)?;
+        String::from_utf8(found.1.clone()?).ok()
+    };
+    let topic = header(b"__streams.errors.topic")?;
+    let at = Topic::INPUTS.iter().position(|input| input.name() == topic)?;
+    Some((at, header(b"__streams.errors.offset")?.parse().ok()?))
+}
+
 impl Ledger {
     fn commit(
         &mut self,
         (broker, partition): (&Broker, u32),
-        events: &[Rec],
+        (events, letters): (&[Rec], &[Rec]),
         changes: &[Rec],
         offsets: &[&SentOffset],
     ) -> Result<(), String> {
         let next = self.offsets(changes, offsets)?;
-        self.fold(broker, partition, events, next)?;
+        self.fold((broker, partition), events, letters, next)?;
         self.state(changes)
     }
 
@@ -267,9 +309,9 @@ impl Ledger {
     /// I1, I2: events against inputs.
     fn fold(
         &mut self,
-        broker: &Broker,
-        partition: u32,
+        (broker, partition): (&Broker, u32),
         events: &[Rec],
+        letters: &[Rec],
         next: [i64; 2],
     ) -> Result<(), String> {
         let inputs = Topic::INPUTS.map(|topic| {
@@ -292,6 +334,9 @@ impl Ledger {
                     let record = usize::try_from(told.place).ok().and_then(|place| inputs[at].get(place));
                     let Some(record) = record else { return Err("I1: an event of no record".to_owned()) };
                     let request = Request::read(record.value().unwrap_or_default());
+                    if request.is_bad() {
+                        return Err(format!("I1: {told:?} of a record that is a dead letter"));
+                    }
                     bank::changes(source, request, self.balances[usize::from(request.account)])
                 }
                 _ if told.place <= self.last_punctuation => {
@@ -312,11 +357,16 @@ impl Ledger {
                 return Err(format!("I2: {told:?}, and the fold gives {balances:?}"));
             }
         }
+        for (at, offset) in dead(letters, &inputs)? {
+            done[at].push(offset);
+            done[at].sort_unstable();
+        }
         if done != due {
             return Err(format!("I1: records {due:?} were due, events of {done:?} are committed"));
         }
         self.next = next;
         self.events += events.len() as u64;
+        self.letters += letters.len() as u64;
         Ok(())
     }
 

@@ -14,6 +14,13 @@ pub(crate) const APP: &str = "bank";
 pub(crate) const ORDERS: &str = "orders";
 pub(crate) const PAYMENTS: &str = "payments";
 pub(crate) const EVENTS: &str = "events";
+pub(crate) const LETTERS: &str = "letters";
+/// An account that there is not: its request becomes a dead letter.
+pub(crate) const NOBODY: u8 = 9;
+/// An amount whose event the broker refuses for its size: its request becomes a dead letter too.
+pub(crate) const REFUSED: i64 = 7_777;
+/// Longest event that the broker accepts, bytes.
+pub(crate) const VALUE_MAX: usize = 64;
 /// Accounts per partition.
 pub(crate) const ACCOUNTS: usize = 3;
 pub(crate) const OPENING: i64 = 100;
@@ -31,6 +38,11 @@ impl Request {
         let mut out = vec![self.account, self.other];
         out.extend(self.amount.to_be_bytes());
         out
+    }
+
+    /// Says whether it becomes a dead letter: refused by its processor, or by the broker.
+    pub(crate) fn is_bad(self) -> bool {
+        self.account == NOBODY || self.amount == REFUSED
     }
 
     pub(crate) fn read(bytes: &[u8]) -> Self {
@@ -94,13 +106,18 @@ impl Teller {
     fn change(&self, ctx: &mut Context<'_>, place: i64, changes: &[(u8, i64)]) -> Result<(), ProcessError> {
         let keys = &self.accounts[ctx.task().partition as usize];
         let mut told = Told { source: self.source, place, balances: Vec::new() };
+        let is_large = changes.iter().any(|(_, amount)| *amount == REFUSED);
         for &(account, amount) in changes {
             let key = keys[account as usize].as_str();
             let balance = self.balances.get(ctx, &key)?.unwrap_or(OPENING) + amount;
             self.balances.put(ctx, &key, &balance)?;
             told.balances.push((account, balance));
         }
-        ctx.send(&self.out, keys[0].as_bytes(), &told.bytes());
+        let mut bytes = told.bytes();
+        if is_large {
+            bytes.resize(VALUE_MAX + 1, 0);
+        }
+        ctx.send(&self.out, keys[0].as_bytes(), &bytes);
         Ok(())
     }
 }
@@ -128,6 +145,11 @@ impl Processor for Teller {
     ) -> Result<(), ProcessError> {
         let request = Request::read(record.value);
         let place = ctx.source().map_or(-1, |source| source.offset);
+        if request.account == NOBODY {
+            // What it did is undone.
+            self.change(ctx, place, &[(0, request.amount)])?;
+            return Err(ProcessError::dead_letter("NOBODY", "there is no such account"));
+        }
         let keys = &self.accounts[ctx.task().partition as usize];
         let balance = self.balances.get(ctx, &keys[request.account as usize].as_str())?.unwrap_or(OPENING);
         self.change(ctx, place, &changes(self.source, request, balance))
@@ -152,6 +174,7 @@ pub(crate) fn topology(partitions: u32, punctuation_ms: i64) -> Topology {
         sub.tally(&balances, BincodeCodec::new(), &["money"], |balance| [*balance - OPENING, 0, 0, 0]);
         sub.hold_in_memory(&balances);
         let out = sub.sink("events-out", EVENTS, Bytes, Bytes);
+        sub.dead_letters("letters-out", LETTERS);
         let accounts: Vec<_> = (0..partitions).map(|partition| accounts(partition, partitions)).collect();
         let accounts = std::sync::Arc::new(accounts);
         for (source, topic) in [(0u8, ORDERS), (1, PAYMENTS)] {

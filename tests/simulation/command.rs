@@ -13,9 +13,10 @@ const FROM: &str = "MILLPOND_SIMULATE_FROM";
 const MUTANT: &str = "MILLPOND_SIMULATE_MUTANT";
 
 /// Returns the one command that shows a schedule step by step.
-pub(crate) fn replay(seed: u64, mutant: Option<Mutant>) -> String {
-    let mutant = mutant.map(|mutant| format!(" --mutant {mutant}")).unwrap_or_default();
-    format!("./dev simulate --from {seed} --seeds 1{mutant}")
+pub(crate) fn replay(seed: u64, mutants: &[Mutant]) -> String {
+    let mutants =
+        if mutants.is_empty() { String::new() } else { format!(" --mutant {}", Mutant::names(mutants)) };
+    format!("./dev simulate --from {seed} --seeds 1{mutants}")
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -26,17 +27,17 @@ fn number(name: &str) -> Option<u64> {
 fn simulate_as_told() {
     let Some(seeds) = number(SEEDS) else { return };
     let from = number(FROM).unwrap_or(0);
-    let mutant = env::var(MUTANT).ok().filter(|name| !name.is_empty());
-    let mutant: Option<Mutant> =
-        mutant.map(|name| name.parse().unwrap_or_else(|unknown| panic!("{unknown}")));
-    choose(mutant);
+    let names = env::var(MUTANT).ok().filter(|names| !names.is_empty());
+    let mutants = names.map(|names| Mutant::several(&names).unwrap_or_else(|unknown| panic!("{unknown}")));
+    let mutants = mutants.unwrap_or_default();
+    choose(&mutants);
     let (begun, mut all, mut simulated, mut bad) = (Instant::now(), Tally::default(), 0, 0u64);
     for seed in from..from + seeds {
         let outcome = run(seed, if seeds == 1 { Trace::Text } else { Trace::Hash });
         outcome.lines.iter().for_each(|line| println!("{line}"));
         if let Some(why) = &outcome.violation {
             bad += 1;
-            println!("seed {seed}: {why}\n  {}", replay(seed, mutant));
+            println!("seed {seed}: {why}\n  {}", replay(seed, &mutants));
         }
         simulated += outcome.simulated;
         all.add(&outcome.tally);

@@ -1,15 +1,14 @@
 //! The wrong variants that a schedule can express, and what becomes of each.
 //!
-//! The switch sits where the rule is kept: in the engine and the task for most, in `driver` and `sql` where the product's
-//! runtime keeps it (`fence-at-begin`, `empty-offsets`, `offsets-outside`, `no-gate`: lane and shared; `target-first`,
-//! `stable-as-target`, `watermark-as-position`: restore; `partial-batch`, `metadata-behind`: disk; `sink-without-swap`: sql).
+//! The switch sits where the rule is kept: in the engine, the task and the membership machine for most, in `driver`, `disk`
+//! and `sql` where the product's runtime keeps it (those are [`Mutant::SIMULATED`]).
 
 use millpond_mutants::Mutant;
 
 use crate::executor::{MS, Micros};
 
 /// Variants that break an invariant.
-pub(crate) const FOUND: [Mutant; 15] = [
+pub(crate) const FOUND: [Mutant; 23] = [
     Mutant::NoReplacement,
     Mutant::UnknownIsAborted,
     Mutant::UnknownIsCommitted,
@@ -25,38 +24,53 @@ pub(crate) const FOUND: [Mutant; 15] = [
     Mutant::SinkWithoutSwap,
     Mutant::ReleaseForgotten,
     Mutant::NoSecondLook,
+    Mutant::ReportedReleased,
+    Mutant::ChangesInChangelog,
+    Mutant::OffsetAhead,
+    Mutant::OverlayKept,
+    Mutant::PromotedEarly,
+    Mutant::PartialSaysAbsent,
+    Mutant::UndoForgotten,
+    Mutant::LetterLost,
 ];
 
 /// Variants that cost transactions and break nothing: offsets are refused for an old generation more often. With the commit
 /// interval that shows it.
 pub(crate) const COSTLY: [(Mutant, Micros); 2] = [(Mutant::FenceAtBegin, 400 * MS), (Mutant::NoGate, MS)];
 
-/// Variants that no schedule breaks, and the rule that stands behind the one switched off. Each is a second line of defence;
-/// one that is found belongs into [`FOUND`].
-pub(crate) const COVERED: [(Mutant, &str); 6] = [
+/// Rules that stand behind each other: all of a line switched off break an invariant, any one of them kept breaks none.
+pub(crate) const TOGETHER: [(&[Mutant], &str); 7] = [
     (
-        Mutant::NoIncarnation,
-        "no new fence reaches a process before its threads have dropped what was lost, and a task that moves is released by \
-         its own thread first; the broker refuses the old member or generation",
+        &[Mutant::NoIncarnation, Mutant::ReleaseBeforeClosed],
+        "a slow thread's task is given up, another process commits it and gives it back, the thread wakes: it is refused as \
+         another acquisition, and it is not given up before its thread has closed it",
     ),
     (
-        Mutant::CommitAfterLost,
-        "a loss takes the fence away, so that nothing is sent; what was accepted before the loss pins the offsets that the next \
-         owner waits for",
+        &[Mutant::NoIncarnation, Mutant::NewFenceBeforeDropped, Mutant::CommitAfterLost],
+        "the same by way of a loss: no new fence before everything is dropped, the loss marks what is open, and what comes \
+         back is another acquisition",
     ),
     (
-        Mutant::TargetFirst,
-        "content is acknowledged before its offsets are sent, so that under a new generation the high watermark is above \
-         everything that can still commit, and the restore waits until all of it is decided",
+        &[Mutant::CommitAfterLost, Mutant::LossKeepsTasks],
+        "a loss ends what is open, and it takes tasks and fence away, so that nothing is sent",
     ),
     (
-        Mutant::WatermarkAsPosition,
-        "an answer is adopted when a later transaction of the same thread is applied, and what was open when it was asked is \
-         applied or aborted by then",
+        &[Mutant::TargetFirst, Mutant::OffsetsBeforeFlush],
+        "what a restore must read is in the changelog before the offsets that promise it: the stable offsets are read first, \
+         and content is acknowledged before its offsets are sent",
     ),
     (
-        Mutant::AdoptAtOnce,
-        "a thread takes answers between its transactions, and the position is written with the next one that commits",
+        &[Mutant::AdoptAtOnce, Mutant::PositionAtClose],
+        "an answer counts when a later transaction with an accepted fence is applied, and a position is written with the rows \
+         of such a transaction only",
     ),
-    (Mutant::MetadataBehind, "a position is a lower bound, and replaying after-images changes nothing"),
+    (
+        &[Mutant::WatermarkAsPosition, Mutant::AdoptAtOnce, Mutant::AnswerMidTransaction],
+        "the end that is adopted is the stable one, it counts for a later transaction, and it is asked for between \
+         transactions, when nothing of the own is open",
+    ),
+    (
+        &[Mutant::UnknownMemberReplayed, Mutant::GapIgnored],
+        "UNKNOWN_MEMBER_ID is a loss, and who comes back has missed a generation",
+    ),
 ];

@@ -96,6 +96,11 @@ impl Store {
         store
     }
 
+    /// Says whether the database of a task is open.
+    pub(crate) fn is_open(disk: &RefCell<Disk>, partition: u32) -> bool {
+        disk.borrow().databases.get(&partition).is_some_and(|database| database.is_open)
+    }
+
     /// Returns the changelog position as written, if there is one.
     pub(crate) fn found(&self) -> Option<i64> {
         self.position

@@ -9,6 +9,7 @@ use crate::disk::Disk;
 use crate::driver::Process;
 use crate::executor::{MS, Micros, Never, SECOND};
 use crate::network::Line;
+use crate::operator;
 use crate::report::Fault;
 use crate::world::{World, note};
 
@@ -17,6 +18,8 @@ use crate::world::{World, note};
 struct Seat {
     disk: Rc<RefCell<Disk>>,
     process: Option<Process>,
+    /// Nothing starts here.
+    is_closed: bool,
 }
 
 /// All processes.
@@ -74,7 +77,7 @@ fn start(world: &Rc<World>, number: usize) {
     let disk = {
         let fleet = world.fleet.borrow();
         let seat = &fleet.seats[number];
-        if seat.process.is_some() {
+        if seat.process.is_some() || seat.is_closed {
             return;
         }
         Rc::clone(&seat.disk)
@@ -94,7 +97,7 @@ pub(crate) fn ended(world: &Rc<World>, number: usize, clean: bool) {
     note!(world, "process {number} ends, clean: {clean}");
     if let Some(why) = process.shared.fatal() {
         world.tally.borrow_mut().stop(&why);
-        if !is_fenced_by_its_own(world, &why) {
+        if !is_fenced_by_its_own(world, &why) && !operator::is_noticed(world, &why) {
             world.fail(format!("I10: process {number} ended itself: {why}"));
         }
     }
@@ -169,6 +172,35 @@ fn again_and_again(world: &Rc<World>, every: Micros, fault: Fault, what: fn(&Rc<
     });
 }
 
+/// Asks every process to stop and lets none start.
+pub(crate) fn close_all(world: &Rc<World>) {
+    for seat in &mut world.fleet.borrow_mut().seats {
+        seat.is_closed = true;
+        if let Some(process) = &seat.process {
+            process.shared.stop();
+        }
+    }
+}
+
+/// Says whether no process runs.
+pub(crate) fn is_empty(world: &World) -> bool {
+    world.fleet.borrow().seats.iter().all(|seat| seat.process.is_none())
+}
+
+/// Lets processes start again.
+pub(crate) fn open_all(world: &Rc<World>) {
+    for number in 0..world.scenario.processes {
+        world.fleet.borrow_mut().seats[number].is_closed = false;
+        start(world, number);
+    }
+}
+
+/// Ends a process and lets none start in its place.
+fn end_for_good(world: &Rc<World>, number: usize) {
+    world.fleet.borrow_mut().seats[number].is_closed = true;
+    crash(world, number);
+}
+
 /// Starts the processes and what happens to them.
 pub(crate) fn begin(world: &Rc<World>) {
     let scenario = &world.scenario;
@@ -177,6 +209,14 @@ pub(crate) fn begin(world: &Rc<World>) {
         let late = if number == 0 { 0 } else { world.between(0, 3 * SECOND) };
         world.executor.at(late, move |world| start(world, number));
     }
+    if scenario.has_twin {
+        let twin = scenario.processes;
+        world.count(Fault::TwinInstance);
+        world.fleet.borrow_mut().seats.push(Seat::default());
+        world.executor.at(world.between(0, 5 * SECOND), move |world| start(world, twin));
+        world.executor.at(scenario.calm_at, move |world| end_for_good(world, twin));
+    }
+    operator::begin(world);
     again_and_again(world, scenario.crash_every, Fault::Crash, |world| {
         if let Some(number) = pick(world) {
             crash(world, number);

@@ -20,9 +20,11 @@ mod controls;
 mod damage;
 mod disk;
 mod driver;
+mod edges;
 mod executor;
 mod fleet;
 mod network;
+mod operator;
 mod producer;
 mod random;
 mod report;
@@ -36,7 +38,7 @@ use std::time::{Duration, Instant};
 use millpond_mutants::{Mutant, choose};
 
 use crate::executor::{MS, Micros};
-use crate::report::Tally;
+use crate::report::{Fault, Tally};
 use crate::run::{Trace, run, run_scenario};
 use crate::scenario::Scenario;
 
@@ -44,6 +46,8 @@ use crate::scenario::Scenario;
 const ALWAYS: u64 = 1000;
 /// How long the seeds after those go on.
 const GO_ON: Duration = Duration::from_secs(90);
+/// Schedules with an operator.
+const OPERATED: u64 = 40;
 /// How long a wrong variant may live.
 const CONTROL_MAX: Duration = Duration::from_secs(60);
 
@@ -68,6 +72,14 @@ const REGRESSIONS: [(&str, Mutant, u64); 3] = [
     ),
 ];
 
+/// Returns what `look` gives while the product is wrong in these ways.
+fn wrong<T>(mutants: &[Mutant], look: impl FnOnce() -> T) -> T {
+    choose(mutants);
+    let seen = look();
+    choose(&[]);
+    seen
+}
+
 fn violation(seed: u64) -> Option<String> {
     run(seed, Trace::Hash).violation
 }
@@ -87,20 +99,20 @@ fn every_schedule_keeps_every_invariant() {
     let (begun, mut all, mut seed) = (Instant::now(), Tally::default(), 0);
     while seed < ALWAYS || begun.elapsed() < GO_ON {
         let outcome = run(seed, Trace::Hash);
-        assert_eq!(outcome.violation, None, "{}", command::replay(seed, None));
+        assert_eq!(outcome.violation, None, "{}", command::replay(seed, &[]));
         all.add(&outcome.tally);
         seed += 1;
     }
     println!("seeds 0 to {}\n{all}", seed - 1);
+    assert_eq!(all.edges.unlisted(), [], "edges of the commit machine that are not in the list");
+    assert_eq!(all.edges.missing(), [], "edges of the commit machine that no schedule took");
 }
 
 #[test]
 fn what_once_failed_stays_mended() {
     for (what, mutant, seed) in REGRESSIONS {
-        assert_eq!(violation(seed), None, "{what}: {}", command::replay(seed, None));
-        choose(Some(mutant));
-        let found = violation(seed);
-        choose(None);
+        assert_eq!(violation(seed), None, "{what}: {}", command::replay(seed, &[]));
+        let found = wrong(&[mutant], || violation(seed));
         assert!(found.is_some(), "seed {seed} shows {mutant} no more: {what}");
     }
 }
@@ -116,48 +128,78 @@ fn the_audit_sees_every_damage() {
     }
 }
 
-#[test]
-fn every_wrong_variant_is_found() {
-    for mutant in controls::FOUND {
-        choose(Some(mutant));
-        let begun = Instant::now();
-        let found = (0..)
-            .take_while(|_| begun.elapsed() < CONTROL_MAX)
-            .find_map(|seed| Some((seed, violation(seed)?)));
-        choose(None);
-        let Some((seed, why)) = found else { panic!("{mutant} lives after {CONTROL_MAX:?}") };
-        println!("{mutant}: seed {seed}, {:.2} s: {why}", begun.elapsed().as_secs_f64());
-    }
+/// Returns the first seed that shows these variants, and what it shows. Panics when they live too long.
+fn hunt(mutants: &[Mutant]) -> (u64, String) {
+    let begun = Instant::now();
+    let look = || {
+        (0..).take_while(|_| begun.elapsed() < CONTROL_MAX).find_map(|seed| Some((seed, violation(seed)?)))
+    };
+    let names = Mutant::names(mutants);
+    let Some((seed, why)) = wrong(mutants, look) else { panic!("{names} lives after {CONTROL_MAX:?}") };
+    println!("{names}: seed {seed}, {:.2} s: {why}", begun.elapsed().as_secs_f64());
+    (seed, why)
 }
 
 #[test]
-fn wrong_variants_behind_another_rule_break_nothing() {
-    for (mutant, why) in controls::COVERED {
-        choose(Some(mutant));
-        let found = (0..200).find_map(|seed| Some((seed, violation(seed)?)));
-        choose(None);
-        assert_eq!(found, None, "{mutant} is found after all, though {why}");
+fn every_wrong_variant_is_found() {
+    for mutant in controls::FOUND {
+        let (seed, _) = hunt(&[mutant]);
+        let right = (0..=seed).find_map(|seed| Some((seed, violation(seed)?)));
+        assert_eq!(right, None, "{mutant} is not what breaks it");
+    }
+}
+
+/// Returns what the schedules with an operator show, and how often offsets were moved.
+fn operated() -> (Vec<String>, u64) {
+    let (mut found, mut tally) = (Vec::new(), Tally::default());
+    for seed in 0..OPERATED {
+        let outcome = run_scenario(Scenario::operated(seed), Trace::Hash);
+        found.extend(outcome.violation);
+        tally.add(&outcome.tally);
+    }
+    (found, tally.count(Fault::OffsetsMoved))
+}
+
+#[test]
+fn offsets_that_an_operator_moves_are_noticed_and_set_back() {
+    let (found, moved) = operated();
+    assert_eq!(found, Vec::<String>::new());
+    assert!(moved >= OPERATED / 2, "void: moved in {moved} schedules of {OPERATED}");
+    let (found, moved) = wrong(&[Mutant::NoMarkerCheck], operated);
+    println!("no-marker-check: {} of {moved} moves go unnoticed: {}", found.len(), found[0]);
+    assert_eq!(found.len() as u64, moved, "every move is noticed by the marker alone");
+}
+
+#[test]
+fn rules_that_stand_behind_each_other_are_found_when_all_are_off() {
+    for (mutants, why) in controls::TOGETHER {
+        let (seed, _) = hunt(mutants);
+        for kept in mutants {
+            let off: Vec<Mutant> = mutants.iter().copied().filter(|mutant| mutant != kept).collect();
+            let found = wrong(&off, || (0..=seed.max(200)).find_map(|seed| Some((seed, violation(seed)?))));
+            assert_eq!(found, None, "{} is found without {kept}, though {why}", Mutant::names(&off));
+        }
     }
 }
 
 /// Returns how many offsets were refused for an old generation, and how many generations there were, in schedules where
 /// nothing fails.
-fn refused(mutant: Option<Mutant>, commit_interval: Micros) -> (u64, u64) {
-    choose(mutant);
+fn refused(mutants: &[Mutant], commit_interval: Micros) -> (u64, u64) {
+    choose(mutants);
     let mut tally = Tally::default();
     for seed in 0..40 {
         let outcome = run_scenario(Scenario::orderly(seed, commit_interval), Trace::Hash);
         assert_eq!(outcome.violation, None, "seed {} of the orderly ones", outcome.seed);
         tally.add(&outcome.tally);
     }
-    choose(None);
+    choose(&[]);
     (tally.false_fences, tally.generations)
 }
 
 #[test]
 fn a_fence_read_late_and_the_wait_for_a_join_spare_transactions() {
     for (mutant, commit_interval) in controls::COSTLY {
-        let (right, wrong) = (refused(None, commit_interval), refused(Some(mutant), commit_interval));
+        let (right, wrong) = (refused(&[], commit_interval), refused(&[mutant], commit_interval));
         println!("{mutant}: (refused, generations) {wrong:?}, without it {right:?}");
         assert!(wrong.0 >= 2 * right.0 + 10, "{mutant} costs nothing: {wrong:?} against {right:?}");
     }

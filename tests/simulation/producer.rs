@@ -6,6 +6,7 @@ use std::rc::Rc;
 use millpond::engine::Class;
 use millpond::topology::OwnedRecord;
 use millpond_membership::Fence;
+use millpond_mutants::{Mutant, is};
 
 use crate::broker::{Answer, Part, Pid, SentOffset};
 use crate::executor::{MS, Micros};
@@ -38,7 +39,9 @@ fn class(answer: Answer) -> Option<Result<(), Class>> {
         Answer::Fenced => Some(Err(Class::Fenced)),
         Answer::InvalidState => Some(Err(Class::RestartProducer)),
         Answer::OutOfOrder | Answer::IllegalGeneration => Some(Err(Class::Abortable)),
+        Answer::UnknownMember if is(Mutant::UnknownMemberReplayed) => Some(Err(Class::Abortable)),
         Answer::UnknownMember => Some(Err(Class::Lost)),
+        Answer::Refused => Some(Err(Class::Record)),
         Answer::FencedInstance => Some(Err(Class::Stop)),
     }
 }

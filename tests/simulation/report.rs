@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::edges::Edges;
 use crate::executor::Micros;
 
 /// Kinds of faults.
@@ -27,18 +28,25 @@ pub(crate) enum Fault {
     SqlCutBeforeCommit,
     SqlCommitUnknown,
     SinkTakeover,
+    TwinInstance,
+    BadRecord,
+    RefusedRecord,
+    RecordsCompacted,
+    OffsetsMoved,
 }
 
 /// Counts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
     faults: BTreeMap<Fault, u64>,
-    edges: BTreeMap<(&'static str, &'static str), u64>,
+    pub(crate) edges: Edges,
     pub(crate) commits: u64,
     pub(crate) aborts: u64,
     pub(crate) resolved: u64,
     pub(crate) recycled: u64,
     pub(crate) restores: u64,
+    /// Records of changelogs that restores read.
+    pub(crate) replayed: u64,
     pub(crate) generations: u64,
     /// Offsets refused for an old generation.
     pub(crate) false_fences: u64,
@@ -52,8 +60,8 @@ impl Tally {
         *self.faults.entry(fault).or_default() += 1;
     }
 
-    pub(crate) fn edge(&mut self, phase: &'static str, event: &'static str) {
-        *self.edges.entry((phase, event)).or_default() += 1;
+    pub(crate) fn count(&self, fault: Fault) -> u64 {
+        self.faults.get(&fault).copied().unwrap_or(0)
     }
 
     pub(crate) fn stop(&mut self, why: &str) {
@@ -65,9 +73,7 @@ impl Tally {
         for (fault, count) in &other.faults {
             *self.faults.entry(*fault).or_default() += count;
         }
-        for (edge, count) in &other.edges {
-            *self.edges.entry(*edge).or_default() += count;
-        }
+        self.edges.add(&other.edges);
         for (why, count) in &other.stops {
             *self.stops.entry(why.clone()).or_default() += count;
         }
@@ -76,55 +82,27 @@ impl Tally {
         self.resolved += other.resolved;
         self.recycled += other.recycled;
         self.restores += other.restores;
+        self.replayed += other.replayed;
         self.generations += other.generations;
         self.false_fences += other.false_fences;
         self.echoes += other.echoes;
     }
 }
 
-/// Every edge that the commit machine has: phase and event, replies split by what they say.
-const EDGES: [(&str, &[&str]); 12] = [
-    ("idle", &["Begin", "Lost"]),
-    ("recycling", &["ProducerReplaced", "Lost"]),
-    ("open", &["Due", "Spoiled", "Lost"]),
-    ("sending", &["Spoiled", "Produced", "OffsetsReply", "OffsetsReply error", "Expired", "Lost"]),
-    ("offsets sent", &["CommitStarted", "Lost"]),
-    ("committing", &["CommitReply", "CommitReply again", "CommitReply error", "Expired", "Lost"]),
-    ("committed", &["Applied", "Lost"]),
-    ("aborting", &["AbortReply", "AbortReply error", "Expired", "Lost"]),
-    ("fencing", &["ProducerReplaced", "Lost"]),
-    ("aborted", &["RolledBack", "Lost"]),
-    ("unknown", &["ProducerReplaced", "Resolved", "Lost"]),
-    ("dropping", &["RolledBack", "Lost"]),
-];
-
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { commits, aborts, resolved, recycled, restores, generations, .. } = self;
-        let Self { false_fences, echoes, .. } = self;
+        let Self { false_fences, echoes, replayed, .. } = self;
         writeln!(
             f,
             "transactions: {commits} committed, {aborts} aborted ({false_fences} of a member of an old generation), {echoes} echoes, \
-             {resolved} unknown and resolved; {recycled} producers replaced; {restores} restores; {generations} generations"
+             {resolved} unknown and resolved; {recycled} producers replaced; {restores} restores of {replayed} records; {generations} generations"
         )?;
         writeln!(f, "faults by kind:")?;
         for (fault, count) in &self.faults {
             writeln!(f, "  {:<20} {count:>9}", format!("{fault:?}"))?;
         }
-        let all = EDGES.iter().flat_map(|(phase, events)| events.iter().map(move |event| (*phase, *event)));
-        let (seen, unseen): (Vec<_>, Vec<_>) = all.partition(|edge| self.edges.contains_key(edge));
-        writeln!(
-            f,
-            "edges of the commit machine (phase x event): {} of {}",
-            seen.len(),
-            seen.len() + unseen.len()
-        )?;
-        for (phase, event) in seen {
-            writeln!(f, "  {phase:<13} {event:<18} {:>9}", self.edges[&(phase, event)])?;
-        }
-        for (phase, event) in unseen {
-            writeln!(f, "  {phase:<13} {event:<18}     never")?;
-        }
+        write!(f, "{}", self.edges)?;
         for (why, count) in &self.stops {
             writeln!(
                 f,

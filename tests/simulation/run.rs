@@ -6,9 +6,9 @@ use std::rc::Rc;
 use millpond::topology::{OwnedRecord, Topology};
 
 use crate::bank::{self, Request};
-use crate::broker::{Load, Part, Rec, Topic};
+use crate::broker::{Broker, Load, Part, Rec, Topic};
 use crate::executor::{MS, Micros, SECOND};
-use crate::report::Outcome;
+use crate::report::{Fault, Outcome};
 use crate::scenario::Scenario;
 use crate::world::{World, note};
 use crate::{fleet, sql};
@@ -53,6 +53,7 @@ pub(crate) fn run_scenario(scenario: Scenario, trace: Trace) -> Outcome {
     load(&world);
     fleet::begin(&world);
     sql::begin(&world);
+    Broker::compact_again(&world);
     world.executor.at(world.scenario.calm_at, |world| world.calm());
     let mut drain = Drain::default();
     while !world.has_failed() && world.executor.turn(&world) {
@@ -75,6 +76,20 @@ pub(crate) fn run_scenario(scenario: Scenario, trace: Trace) -> Outcome {
     outcome
 }
 
+/// Makes a request bad now and then: one that the bank refuses, or a payment whose event the broker refuses.
+fn spoiled(world: &World, request: Request, index: usize) -> Request {
+    let Scenario { bad, refused, .. } = world.scenario;
+    if bad > 0 && world.chance(bad) {
+        world.count(Fault::BadRecord);
+        Request { account: bank::NOBODY, ..request }
+    } else if refused > 0 && index == 1 && world.chance(refused) {
+        world.count(Fault::RefusedRecord);
+        Request { amount: bank::REFUSED, ..request }
+    } else {
+        request
+    }
+}
+
 /// Puts the input under way.
 fn load(world: &Rc<World>) {
     let scenario = &world.scenario;
@@ -90,18 +105,22 @@ fn load(world: &Rc<World>) {
         let how = world.random.borrow_mut().pick(&[Load::Plain, Load::Plain, Load::Committed, Load::Aborted]);
         let most = bank::ACCOUNTS as u64 - 1;
         let requests: Vec<Request> = (0..count)
-            .map(|_| Request {
-                account: u8::try_from(world.between(0, most)).unwrap(),
-                other: u8::try_from(world.between(0, most)).unwrap(),
-                amount: i64::try_from(world.between(1, 60)).unwrap(),
+            .map(|_| {
+                let request = Request {
+                    account: u8::try_from(world.between(0, most)).unwrap(),
+                    other: u8::try_from(world.between(0, most)).unwrap(),
+                    amount: i64::try_from(world.between(1, 60)).unwrap(),
+                };
+                spoiled(world, request, index)
             })
             .collect();
+        let key = bank::accounts(part.partition, scenario.partitions).swap_remove(0).into_bytes();
         let at = world.between(0, scenario.calm_at - SECOND);
         world.executor.at(at, move |world| {
             let record = |request: &Request| {
                 Rec(Rc::new(OwnedRecord {
                     timestamp_ms: world.wall_ms(),
-                    key: Some(Vec::new()),
+                    key: Some(key.clone()),
                     value: Some(request.bytes()),
                     ..OwnedRecord::default()
                 }))

@@ -52,6 +52,15 @@ pub(crate) struct Scenario {
     pub(crate) step_time: Micros,
     /// Memory for values that a task holds.
     pub(crate) held_bytes: usize,
+    /// How much of the input becomes dead letters: of the bank, and of the broker.
+    pub(crate) bad: u64,
+    pub(crate) refused: u64,
+    /// Time between two compactions of the changelogs; 0 = never.
+    pub(crate) compact_every: Micros,
+    /// One process more, with a directory of its own and the instance id of the first, until the faults end.
+    pub(crate) has_twin: bool,
+    /// When everything is stopped and an operator moves committed offsets; 0 = never.
+    pub(crate) operator_at: Micros,
     /// What is wrong with every transaction, to see that the audit sees it.
     pub(crate) damage: Option<Damage>,
 }
@@ -80,8 +89,21 @@ impl Scenario {
             leave_every: 1500 * MS,
             redelivered: 0,
             skew_ms: 0,
+            has_twin: false,
+            bad: 0,
+            refused: 0,
             ..Self::of(seed)
         }
+    }
+
+    /// Returns an orderly schedule in which an operator moves committed offsets while everything is stopped.
+    pub(crate) fn operated(seed: u64) -> Self {
+        Self { leave_every: 0, operator_at: 3 * SECOND, ..Self::orderly(seed, 100 * MS) }
+    }
+
+    /// Returns the number in the ids of process `number`: its own, or the first one's for the twin.
+    pub(crate) fn identity(&self, number: usize) -> usize {
+        if number < self.processes { number } else { 0 }
     }
 
     pub(crate) fn of(seed: u64) -> Self {
@@ -127,6 +149,11 @@ impl Scenario {
             skew_ms: r.pick(&[0, 0, 2000]),
             step_time: r.pick(&[0, 30, 2 * MS]),
             held_bytes: if r.chance(500_000) { 1 << 16 } else { 0 },
+            bad: r.pick(&[0, 0, 100_000]),
+            refused: r.pick(&[0, 0, 0, 60_000]),
+            compact_every: r.pick(&[0, 300 * MS, 2 * SECOND]),
+            has_twin: r.chance(60_000),
+            operator_at: 0,
             damage: None,
         }
     }

@@ -8,6 +8,7 @@ use crate::audit::Audit;
 use crate::broker::Broker;
 use crate::executor::{Executor, Micros, Sleep};
 use crate::fleet::Fleet;
+use crate::operator::Moved;
 use crate::random::Random;
 use crate::report::{Fault, Tally};
 use crate::scenario::Scenario;
@@ -24,6 +25,7 @@ pub(crate) struct World {
     pub(crate) database: RefCell<Database>,
     pub(crate) fleet: RefCell<Fleet>,
     pub(crate) audit: RefCell<Audit>,
+    pub(crate) moved: Moved,
     pub(crate) tally: RefCell<Tally>,
     lines: Option<RefCell<Vec<String>>>,
     failed: RefCell<Option<String>>,
@@ -52,6 +54,7 @@ impl World {
             audit: RefCell::new(Audit::new(&scenario)),
             scenario,
             random: RefCell::new(random),
+            moved: Moved::default(),
             tally: RefCell::default(),
             lines: traced.then(RefCell::default),
             failed: RefCell::default(),

@@ -1,5 +1,6 @@
 //! The processor of `account.commands`.
 
+use millpond_mutants::{Mutant, is};
 use millpond_topology::{Child, Context, Decoded, KeyValueStore, NoData, ProcessError, Processor, Record};
 
 use super::desk::{Desk, arithmetic};
@@ -132,7 +133,7 @@ impl CommandProcessor {
 
     fn movement(&self, ctx: &mut Context<'_>, movement: &Movement<'_>) -> Result<(), ProcessError> {
         let Movement { user, amount, reference, .. } = *movement;
-        if self.references.get(ctx, &movement.key())?.is_some() {
+        if self.references.get(ctx, &movement.key())?.is_some() && !is(Mutant::ReferenceForgotten) {
             ctx.count(counter::DUPLICATES, 1);
             return Ok(());
         }

@@ -1,5 +1,6 @@
 //! The processor of `order.events`.
 
+use millpond_mutants::{Mutant, is};
 use millpond_topology::{
     Child, Context, Decoded, KeyValueStore, NoData, ProcessError, Processor, Record, U64PairKey,
 };
@@ -79,7 +80,7 @@ impl OrderProcessor {
 
     fn created(&self, ctx: &mut Context<'_>, demand: &Demand) -> Result<(), ProcessError> {
         let Demand { user, order, amount, .. } = *demand;
-        let remembered = self.order(ctx, user, order)?;
+        let remembered = self.order(ctx, user, order)?.filter(|_| !is(Mutant::OrderForgotten));
         if let Some(known) = remembered.as_ref().filter(|r| r.outcome != OrderOutcome::CancellationRemembered)
         {
             if known.amount == amount.fen() {
@@ -155,12 +156,12 @@ impl OrderProcessor {
         let Some(mut record) = record else {
             return self.desk.reject(ctx, user, command, Rejection::OrderNotDebited);
         };
-        if record.refund_ids.iter().any(|applied| applied == refund_id) {
+        if record.refund_ids.iter().any(|applied| applied == refund_id) && !is(Mutant::RefundForgotten) {
             ctx.count(counter::DUPLICATES, 1);
             return Ok(());
         }
         let refunded = record.refunded.plus(amount.fen()).map_err(arithmetic)?;
-        if refunded > record.amount {
+        if refunded > record.amount && !is(Mutant::RefundUnbounded) {
             return self.desk.reject(ctx, user, command, Rejection::RefundExceedsDebit);
         }
         record.refunded = refunded;

@@ -19,7 +19,7 @@ fn created(order: u64, amount: i64) -> Input {
 }
 
 #[test]
-fn an_overflow_is_a_dead_letter_and_changes_nothing() {
+pub(crate) fn an_overflow_is_a_dead_letter_and_changes_nothing() {
     let mut run = Run::new();
     run.pipe(&Input::new(1, What::Open { currency: None, overdraft: Some(5) }));
     run.pipe(&deposit(500, "first"));
@@ -96,7 +96,7 @@ fn a_stored_record_that_cannot_be_stops_the_task() {
 }
 
 #[test]
-fn every_input_counts_once_under_its_name() {
+pub(crate) fn every_input_counts_once_under_its_name() {
     let on = |user: u64, what: What| Input::new(user, what);
     let order = |order: u64, amount: i64, currency| What::Created { order, amount, currency };
     let inputs = [

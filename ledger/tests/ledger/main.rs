@@ -9,6 +9,7 @@
 
 mod bad_input;
 mod bench;
+mod controls;
 mod edges;
 mod golden;
 mod input;

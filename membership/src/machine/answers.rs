@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use millpond_mutants::{Mutant, is};
+
 use crate::{
     PROTOCOL_NAME,
     codec::{Assignment, Code, Found, Joined, Malformed, Reader, Request, Synced, beaten},
@@ -93,7 +95,7 @@ impl Machine {
                 // The only answer that permits an empty member id: with one, a static member throws out
                 // whoever has its instance id now.
                 self.standing.member.clear();
-                if self.standing.fence().is_some() {
+                if self.standing.fence().is_some() && !is(Mutant::UnknownMemberReplayed) {
                     self.lose(Why::UnknownMember, out);
                 } else {
                     self.join_again(now, out);
@@ -159,7 +161,9 @@ impl Machine {
     fn fail(&mut self, now: Instant, code: Code, out: &mut Vec<Action>) {
         match code {
             Code::FencedInstance => self.lose(Why::FencedInstance, out),
-            Code::UnknownMember if self.standing.fence().is_some() => self.lose(Why::UnknownMember, out),
+            Code::UnknownMember if self.standing.fence().is_some() && !is(Mutant::UnknownMemberReplayed) => {
+                self.lose(Why::UnknownMember, out);
+            }
             Code::Rejoin | Code::Rebalancing | Code::UnknownMember | Code::MemberIdRequired
                 if !matches!(self.state, State::Finding { .. }) =>
             {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use millpond_mutants::{Mutant, is};
 
 use crate::{
     codec::{Join, Request, Subscription, encode},
@@ -33,7 +34,13 @@ impl Machine {
             lag: self.standing.report.lag.clone(),
         };
         let subscription = subscription.encode(&self.plan);
-        let member = self.standing.member.clone();
+        let mut member = self.standing.member.clone();
+        if is(Mutant::EmptyMemberRejoin)
+            && self.settings.instance.is_some()
+            && self.standing.fence().is_none()
+        {
+            member.clear();
+        }
         self.rejoin = true;
         self.hold(out);
         let request = Request::Join(Join { member: &member, subscription });

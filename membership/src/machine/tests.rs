@@ -1,5 +1,6 @@
 //! The machine against answers written by `kafka-protocol`, an encoder that is not ours.
 
+mod controls;
 mod ownership;
 mod script;
 mod table;

@@ -1,6 +1,6 @@
 //! One partition's log: records, open transactions, the last stable offset, sequence numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use millpond::topology::{OwnedRecord, RawRecord};
@@ -39,6 +39,8 @@ pub(crate) enum Fate {
     Committed,
     Aborted,
     Marker,
+    /// Taken out by compaction: a later record has its key.
+    Compacted,
 }
 
 #[derive(Debug, Clone)]
@@ -136,6 +138,20 @@ impl Log {
         if pid.epoch > known.0 {
             *known = (pid.epoch, -1);
         }
+    }
+
+    /// Compacts what is decided: of each key only the last committed record stays. Returns how many go.
+    pub(crate) fn compact(&mut self) -> usize {
+        let end = usize::try_from(self.last_stable()).unwrap();
+        let mut kept = BTreeSet::new();
+        let mut gone = 0;
+        for entry in self.entries.iter_mut().take(end).rev().filter(|entry| entry.fate == Fate::Committed) {
+            if !kept.insert(entry.record.0.key.clone()) {
+                entry.fate = Fate::Compacted;
+                gone += 1;
+            }
+        }
+        gone
     }
 
     /// Iterates over the records of the open transaction of `pid`.

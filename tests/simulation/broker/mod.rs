@@ -14,6 +14,7 @@ pub(crate) use log::{Log, Rec};
 pub(crate) use transactions::{Answer, FenceSent, Offsets, SentOffset, Transactions};
 
 use crate::executor::Micros;
+use crate::report::Fault;
 use crate::scenario::Scenario;
 use crate::world::{World, note};
 
@@ -24,10 +25,12 @@ pub(crate) enum Topic {
     Payments,
     Changelog,
     Events,
+    Letters,
 }
 
 impl Topic {
     pub(crate) const INPUTS: [Self; 2] = [Self::Orders, Self::Payments];
+    const ALL: [Self; 5] = [Self::Orders, Self::Payments, Self::Changelog, Self::Events, Self::Letters];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -35,12 +38,12 @@ impl Topic {
             Self::Payments => crate::bank::PAYMENTS,
             Self::Changelog => "bank.bank.changelog",
             Self::Events => crate::bank::EVENTS,
+            Self::Letters => crate::bank::LETTERS,
         }
     }
 
     pub(crate) fn of(name: &str) -> Self {
-        let all = [Self::Orders, Self::Payments, Self::Changelog, Self::Events];
-        all.into_iter().find(|topic| topic.name() == name).unwrap()
+        Self::ALL.into_iter().find(|topic| topic.name() == name).unwrap()
     }
 
     pub(crate) fn id(self) -> [u8; 16] {
@@ -76,8 +79,7 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) fn new(scenario: &Scenario) -> Self {
-        let topics = [Topic::Orders, Topic::Payments, Topic::Changelog, Topic::Events];
-        let parts = topics
+        let parts = Topic::ALL
             .into_iter()
             .flat_map(|topic| (0..scenario.partitions).map(move |partition| Part { topic, partition }));
         Self {
@@ -118,6 +120,24 @@ impl Broker {
             let mut broker = world.broker.borrow_mut();
             broker.group.up(world);
             broker.resume_markers(world);
+        });
+    }
+
+    /// Compacts the changelogs now and then.
+    pub(crate) fn compact_again(world: &Rc<World>) {
+        let every = world.scenario.compact_every;
+        if every == 0 || world.is_calm() {
+            return;
+        }
+        world.executor.at(world.now() + every, |world| {
+            let mut gone = 0;
+            for (part, log) in &mut world.broker.borrow_mut().logs {
+                gone += if part.topic == Topic::Changelog { log.compact() } else { 0 };
+            }
+            for _ in 0..gone {
+                world.count(Fault::RecordsCompacted);
+            }
+            Self::compact_again(world);
         });
     }
 

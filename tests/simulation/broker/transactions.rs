@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use millpond::topology::OwnedRecord;
 
-use super::{Broker, Part, Pid};
+use super::{Broker, Part, Pid, Topic};
+use crate::bank::VALUE_MAX;
 use crate::executor::Micros;
 use crate::report::Fault;
 use crate::world::{World, note};
@@ -21,6 +22,8 @@ pub(crate) enum Answer {
     Fenced,
     InvalidState,
     OutOfOrder,
+    /// A record is too large for the topic.
+    Refused,
     UnknownMember,
     IllegalGeneration,
     FencedInstance,
@@ -194,6 +197,10 @@ impl Broker {
             if !known.is_some_and(covers) {
                 return Answer::InvalidState;
             }
+        }
+        let size = |record: &OwnedRecord| record.value.as_ref().map_or(0, Vec::len);
+        if part.topic == Topic::Events && records.iter().any(|record| size(record) > VALUE_MAX) {
+            return Answer::Refused;
         }
         log.append(pid, first, records);
         Answer::Fine

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use millpond::engine::Incarnation;
 use millpond_membership::{Action, Event, Input, Leave, Machine, Producer, Report, StateKind, Target, Why};
+use millpond_mutants::{Mutant, is};
 use millpond_topology::TaskId;
 
 use super::shared::{RestoreRequest, Shared, ToInstance, ToThread};
@@ -243,7 +244,7 @@ impl Instance {
                         self.state.slots.insert(task, Slot::Running { thread });
                     }
                     _ => {
-                        owned.close();
+                        owned.close(&self.world);
                         self.released(task, incarnation);
                     }
                 }
@@ -268,22 +269,24 @@ impl Instance {
     }
 
     async fn beat(&mut self) {
-        if self.state.lost && self.state.unacknowledged.is_empty() && self.state.slots.is_empty() {
+        let dropped = self.state.unacknowledged.is_empty() && self.state.slots.is_empty();
+        if self.state.lost && (dropped || is(Mutant::LossKeepsTasks)) {
             self.shared.ownership.borrow_mut().acknowledged();
             if let Err(error) = self.member.feed(Input::AcknowledgeLost).await {
                 self.shared.fail(&self.world, error);
             }
             self.state.lost = false;
         }
-        let report = Report {
-            generation: self.state.generation,
-            active: self.state.slots.keys().copied().collect(),
-            ..Report::default()
-        };
+        let report = Report { generation: self.state.generation, active: self.held(), ..Report::default() };
         match self.member.beat(&report).await {
             Ok(events) => events.into_iter().for_each(|event| self.event(event)),
             Err(error) => self.shared.fail(&self.world, format!("group membership: {error}")),
         }
+    }
+
+    fn held(&self) -> BTreeSet<TaskId> {
+        let is_held = |slot: &Slot| !(is(Mutant::ReportedReleased) && matches!(slot, Slot::Closing { .. }));
+        self.state.slots.iter().filter(|(_, slot)| is_held(slot)).map(|(task, _)| *task).collect()
     }
 
     fn event(&mut self, event: Event) {
@@ -304,18 +307,31 @@ impl Instance {
             Event::Lost(Why::FencedInstance) => {
                 self.shared.fail(&self.world, "another live process uses this instance id".to_owned());
             }
-            Event::Lost(why) => {
-                note!(self.world, "membership lost: {why}");
-                self.shared.lose();
-                self.state.lost = true;
-                self.state.target = None;
-                self.state.generation = -1;
-                self.state.unacknowledged = (0..self.threads.len()).collect();
-                for thread in &self.threads {
-                    thread.push(&self.world, ToThread::Lost);
-                }
-            }
+            Event::Lost(why) => self.lose(why),
             Event::Blocked(_) => {}
+        }
+    }
+
+    fn lose(&mut self, why: Why) {
+        note!(self.world, "membership lost: {why}");
+        self.shared.lose();
+        self.state.lost = true;
+        self.state.target = None;
+        self.state.generation = -1;
+        self.state.unacknowledged = (0..self.threads.len()).collect();
+        for thread in &self.threads {
+            thread.push(&self.world, ToThread::Lost);
+        }
+        if is(Mutant::NewFenceBeforeDropped) {
+            self.state.slots.clear();
+            self.state.incarnations.clear();
+            self.state.unacknowledged.clear();
+        }
+        if is(Mutant::LossKeepsTasks) {
+            let restoring = |slot: &Slot| matches!(slot, Slot::Restoring { .. });
+            let tasks: Vec<TaskId> =
+                self.state.slots.iter().filter(|(_, slot)| restoring(slot)).map(|(task, _)| *task).collect();
+            tasks.into_iter().for_each(|task| self.give_up(task));
         }
     }
 
@@ -358,6 +374,11 @@ impl Instance {
                     self.threads[thread].push(&self.world, ToThread::Close(task, *incarnation));
                 }
                 self.state.slots.insert(task, Slot::Closing { thread });
+                if is(Mutant::ReleaseBeforeClosed) && !self.shared.is_stopping() {
+                    self.state.slots.remove(&task);
+                    self.state.incarnations.remove(&task);
+                    self.shared.ownership.borrow_mut().release(task);
+                }
             }
             Some(Slot::Restoring { thread }) => {
                 self.shared.ownership.borrow_mut().release(task);

@@ -11,6 +11,7 @@ use millpond_mutants::{Mutant, is};
 use millpond_topology::{CHANGELOG_MARKER_KEY, OwnedRecord, TaskId};
 
 use super::owned_task::OwnedTask;
+use super::restore::changelog_end;
 use super::shared::Shared;
 use crate::broker::{Part, SentOffset, Topic};
 use crate::executor::{MS, Micros, SECOND};
@@ -30,6 +31,8 @@ pub(crate) struct Outcome {
     pub(crate) committed: bool,
     pub(crate) aborted: bool,
     pub(crate) dropped: Vec<TaskId>,
+    /// Kafka refused a record: redo with half as many.
+    pub(crate) record_refused: bool,
 }
 
 /// One producer of one stream thread.
@@ -42,6 +45,8 @@ pub(crate) struct Lane {
     losses: u64,
     /// What was owned when the transaction began; looked at by a wrong variant alone.
     began: Snapshot,
+    /// Content that is to follow its offsets; filled by a wrong variant alone.
+    late: Vec<(Part, Vec<OwnedRecord>)>,
 }
 
 fn duration(micros: Micros) -> Duration {
@@ -87,6 +92,7 @@ impl Lane {
             id,
             losses: shared.losses(),
             began: Snapshot::default(),
+            late: Vec::new(),
         };
         lane.replace_producer().await?;
         Ok(lane)
@@ -109,6 +115,7 @@ impl Lane {
         if let Some(member) = members.iter().find(|member| member.previous.as_ref() == Some(&member.nonce)) {
             return Err(format!("task {} would repeat nonce {}", member.task, member.nonce));
         }
+        self.late.clear();
         self.began = self.shared.ownership.borrow().snapshot().clone();
         self.run(Event::Begin(members), tasks).await
     }
@@ -151,8 +158,9 @@ impl Lane {
         let named = name(&event);
         let actions =
             self.commit.step(duration(self.world.now()), event).map_err(|error| error.to_string())?;
-        self.world.tally.borrow_mut().edge(before.label(), named);
-        note!(self.world, "{}: {before:?} {named} -> {:?}", self.id, self.commit.phase());
+        let after = self.commit.phase();
+        self.world.tally.borrow_mut().edges.take((before.label(), named, after.label()));
+        note!(self.world, "{}: {before:?} {named} -> {after:?}", self.id);
         Ok(actions)
     }
 
@@ -194,7 +202,8 @@ impl Lane {
                 self.apply(&kept, tasks, outcome).await?;
                 Some(Event::Applied)
             }
-            Action::Redo(kept) | Action::RedoHalved(kept) => {
+            Action::Redo(ref kept) | Action::RedoHalved(ref kept) => {
+                outcome.record_refused |= matches!(action, Action::RedoHalved(_));
                 for owned in tasks.iter_mut().filter(|owned| kept.contains(&owned.task.id())) {
                     owned.rollback();
                 }
@@ -226,6 +235,10 @@ impl Lane {
                 let records = run.iter().map(|view| OwnedRecord {
                     timestamp_ms: view.timestamp_ms(),
                     value: view.value().map(<[u8]>::to_vec),
+                    headers: view
+                        .headers()
+                        .map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec)))
+                        .collect(),
                     ..OwnedRecord::default()
                 });
                 batches.push((part, records.collect()));
@@ -239,6 +252,11 @@ impl Lane {
             batches.push((changelog, rows.collect()));
         }
         self.world.scenario.damage.iter().for_each(|damage| damage.spoil(&mut batches));
+        if is(Mutant::OffsetsBeforeFlush) {
+            self.late = batches;
+            let snapshot = self.shared.snapshot(&self.world).await;
+            return Ok(Event::Produced { took: Duration::ZERO, snapshot });
+        }
         let begun = self.world.now();
         match self.producer()?.produce(batches, until).await {
             Ok(()) => {
@@ -257,6 +275,11 @@ impl Lane {
         let nonces = self.nonces();
         let mut offsets = Vec::new();
         for owned in tasks.iter_mut() {
+            if is(Mutant::AnswerMidTransaction)
+                && let Some(end) = changelog_end(&self.world, owned.task.id()).await
+            {
+                owned.position.answered(end);
+            }
             owned.position.offsets_being_sent();
             let Some(sealed) = owned.task.sealed() else { continue };
             let nonce = nonces.iter().find(|(task, _)| *task == sealed.task_id());
@@ -291,7 +314,12 @@ impl Lane {
         if offsets.is_empty() {
             return Ok(Event::OffsetsReply { took: Duration::ZERO, result: Err(Class::Abortable) });
         }
-        let (took, result) = self.producer()?.send_offsets(offsets, fence, OFFSETS_TIMEOUT).await;
+        let (took, mut result) = self.producer()?.send_offsets(offsets, fence, OFFSETS_TIMEOUT).await;
+        let late = std::mem::take(&mut self.late);
+        if !late.is_empty() && result.is_ok() {
+            let until = self.world.now() + self.world.scenario.transaction_timeout;
+            result = self.producer()?.produce(late, until).await;
+        }
         if self.hangs(self.world.scenario.transaction_timeout + OFFSETS_TIMEOUT).await {
             return Ok(Event::Expired);
         }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use millpond::engine::{ChangelogPosition, Incarnation, Member, Nonce};
+use millpond_mutants::{Mutant, is};
 use millpond_topology::{CHANGELOG_MARKER_KEY, Task};
 
 use crate::broker::{Part, Rec, Topic};
@@ -57,6 +58,11 @@ impl OwnedTask {
         self.attempt += 1;
     }
 
+    /// Returns the number of records that the open transaction has processed.
+    pub(crate) fn processed(&self) -> usize {
+        (0..self.fetched.len()).filter_map(|at| self.task.input(at)).map(|input| input.held).sum()
+    }
+
     /// Returns the number of records that can be processed now: none while an input must be waited for.
     pub(crate) fn waiting(&self) -> usize {
         let inputs = self.fetched.len();
@@ -73,9 +79,12 @@ impl OwnedTask {
         }
     }
 
-    pub(crate) fn close(self) {
-        let Self { task, store, .. } = self;
+    pub(crate) fn close(self, world: &Rc<World>) {
+        let Self { task, mut store, position, .. } = self;
         drop(task);
+        if is(Mutant::PositionAtClose) {
+            store.write(world, Vec::new(), position.get(), "closed");
+        }
         store.close();
     }
 }

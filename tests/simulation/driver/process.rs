@@ -11,7 +11,7 @@ use super::instance::{Instance, Member, Parts};
 use super::lane::{Lane, STOPPING};
 use super::restore::{Restorer, fence_dead};
 use super::shared::{Shared, ToInstance, ToThread};
-use super::stream_thread::StreamThread;
+use super::stream_thread::{Search, StreamThread};
 use crate::bank;
 use crate::broker::Topic;
 use crate::disk::Disk;
@@ -31,6 +31,7 @@ impl Process {
     /// Starts a process in the state directory `disk`.
     pub(crate) fn start(world: &Rc<World>, number: usize, disk: &Rc<RefCell<Disk>>) -> Self {
         let group = world.executor.group();
+        let identity = world.scenario.identity(number);
         let random = world.random.borrow_mut().next();
         let scenario = &world.scenario;
         let shared = Rc::new(Shared::new(random, scenario.skew_ms));
@@ -38,7 +39,7 @@ impl Process {
             world.count(Fault::ClockSkew);
         }
         let ids: Vec<String> =
-            (0..scenario.threads).map(|thread| format!("bank-i{number}-{thread}-a")).collect();
+            (0..scenario.threads).map(|thread| format!("bank-i{identity}-{thread}-a")).collect();
         for id in &ids {
             let known = &mut disk.borrow_mut().transactional_ids;
             if !known.contains(id) {
@@ -46,7 +47,7 @@ impl Process {
             }
         }
         note!(world, "process {number} starts with {random:016x}");
-        let is_static = scenario.statics[number];
+        let is_static = scenario.statics[identity];
         let inbox: Rc<Inbox<ToInstance>> = Rc::default();
         let threads: Vec<_> = ids.iter().map(|_| Rc::default()).collect();
         let restore = Rc::default();
@@ -76,7 +77,7 @@ impl Process {
         world.executor.spawn(group, restorer.run());
         let parts = Parts {
             world: Rc::clone(world),
-            member: member(world, number, &ids, random),
+            member: member(world, identity, &ids, random),
             shared: Rc::clone(&shared),
             threads,
             restore,
@@ -102,13 +103,14 @@ async fn run_thread(
 ) -> Result<(), String> {
     let lane = Lane::start(&world, &shared, id).await?;
     let (tasks, joining) = (Vec::new(), Vec::new());
-    StreamThread { world, number, shared, inbox, instance, lane, tasks, joining, since: None }.run().await
+    let (since, search) = (None, Search::default());
+    StreamThread { world, number, shared, inbox, instance, lane, tasks, joining, since, search }.run().await
 }
 
-fn member(world: &Rc<World>, number: usize, ids: &[String], random: u64) -> Member {
+fn member(world: &Rc<World>, identity: usize, ids: &[String], random: u64) -> Member {
     let scenario = &world.scenario;
     let mut settings = Settings::new(bank::APP, vec!["broker:9092".parse().unwrap()]);
-    settings.instance = scenario.statics[number].then(|| format!("i{number}"));
+    settings.instance = scenario.statics[identity].then(|| format!("i{identity}"));
     settings.session_timeout = Duration::from_micros(scenario.session);
     settings.heartbeat_interval = Duration::from_micros(scenario.heartbeat);
     settings.jitter_seed = random;

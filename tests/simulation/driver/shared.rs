@@ -87,7 +87,9 @@ impl Shared {
     }
 
     pub(crate) fn lose(&self) {
-        self.ownership.borrow_mut().lose();
+        if !is(Mutant::LossKeepsTasks) {
+            self.ownership.borrow_mut().lose();
+        }
         self.losses.set(self.losses.get() + 1);
     }
 

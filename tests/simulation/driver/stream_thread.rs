@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use millpond::engine::{Batching, Class, Incarnation, Mode, Pending, Phase};
-use millpond_topology::{Now, RawRecord, TaskId};
+use millpond_topology::{Now, ProcessError, RawRecord, TaskId};
 
 use super::lane::{Lane, Outcome};
 use super::owned_task::OwnedTask;
@@ -30,6 +30,31 @@ pub(crate) struct StreamThread {
     pub(crate) tasks: Vec<OwnedTask>,
     pub(crate) joining: Vec<OwnedTask>,
     pub(crate) since: Option<Duration>,
+    pub(crate) search: Search,
+}
+
+/// The search for a record that Kafka refuses.
+pub(crate) struct Search {
+    /// Most records of the next transaction; below the maximum while the search is on.
+    records_max: usize,
+    /// The only task that works meanwhile.
+    suspect: usize,
+    rejecting: bool,
+    punctuators_alone: bool,
+    /// Records in the transaction that is being committed.
+    committing: usize,
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        Self {
+            records_max: usize::MAX,
+            suspect: 0,
+            rejecting: false,
+            punctuators_alone: false,
+            committing: 0,
+        }
+    }
 }
 
 fn has_next(owned: &OwnedTask) -> bool {
@@ -102,7 +127,7 @@ impl StreamThread {
         self.commit().await?;
         if self.lane.phase() == Phase::Open {
             let outcome = self.lane.spoil(Class::Abortable, &mut self.tasks).await?;
-            self.finish(&outcome);
+            self.finish(&outcome).await?;
         }
         if let Some(at) = self.tasks.iter().position(wanted) {
             let mut owned = self.tasks.remove(at);
@@ -114,7 +139,7 @@ impl StreamThread {
 
     fn forget(&mut self, owned: OwnedTask) {
         let (id, incarnation) = (owned.task.id(), owned.incarnation);
-        owned.close();
+        owned.close(&self.world);
         note!(self.world, "task {id} closed as {incarnation}");
         self.instance.push(&self.world, ToInstance::Closed(id, incarnation));
     }
@@ -178,22 +203,40 @@ impl StreamThread {
     }
 
     async fn process(&mut self) -> Result<(), String> {
+        self.pass_over_idle_suspects();
+        if std::mem::take(&mut self.search.punctuators_alone) {
+            return self.punctuate_alone().await;
+        }
+        let mut budget = self.search.records_max;
+        let searching = budget != usize::MAX;
         for at in 0..self.tasks.len() {
+            if searching && at != self.search.suspect {
+                continue;
+            }
             let now = self.now();
             let Some(owned) = self.tasks.get(at) else { break };
             let wants = has_next(owned) || owned.task.is_dirty() || owned.task.has_punctuators();
             if wants && self.lane.phase() == Phase::Idle {
                 let outcome = self.lane.begin(&mut self.tasks).await?;
-                self.finish(&outcome);
+                self.finish(&outcome).await?;
             }
             if self.lane.phase() != Phase::Open {
                 continue;
             }
             let Some(owned) = self.tasks.get_mut(at) else { break };
-            let done = owned.task.process(now, SLICE).and_then(|_| owned.task.punctuate(now));
-            done.map_err(|error| error.to_string())?;
+            let done = owned.task.process(now, SLICE.min(budget)).and_then(|count| {
+                // Never together with a record that is under suspicion.
+                if !searching {
+                    owned.task.punctuate(now)?;
+                }
+                Ok(count)
+            });
+            budget = budget.saturating_sub(done.map_err(|error| error.to_string())?);
             if self.since.is_none() && owned.task.is_dirty() {
                 self.since = Some(now.monotonic);
+            }
+            if budget == 0 {
+                return self.commit().await;
             }
         }
         Ok(())
@@ -235,12 +278,12 @@ impl StreamThread {
         if self.lane.phase() != Phase::Open || !self.tasks.iter().any(|owned| owned.task.is_dirty()) {
             return Ok(());
         }
+        self.search.committing = self.tasks.iter().map(OwnedTask::processed).sum();
         let outcome = self.lane.commit(&mut self.tasks).await?;
-        self.finish(&outcome);
-        Ok(())
+        self.finish(&outcome).await
     }
 
-    fn finish(&mut self, outcome: &Outcome) {
+    async fn finish(&mut self, outcome: &Outcome) -> Result<(), String> {
         if outcome.committed || outcome.aborted {
             self.since = None;
         }
@@ -251,5 +294,77 @@ impl StreamThread {
                 self.forget(owned);
             }
         }
+        if outcome.record_refused && outcome.dropped.is_empty() {
+            // Of one future in itself the size is not known.
+            Box::pin(self.halve()).await?;
+        } else if outcome.committed && self.search.records_max != usize::MAX {
+            self.search.suspect += 1;
+            if self.search.suspect >= self.tasks.len() {
+                self.all_innocent();
+            }
+        }
+        Ok(())
+    }
+
+    /// A suspect with nothing to process would keep the others waiting for ever.
+    fn pass_over_idle_suspects(&mut self) {
+        while self.search.records_max != usize::MAX {
+            match self.tasks.get(self.search.suspect) {
+                Some(owned) if has_next(owned) || owned.task.is_dirty() => return,
+                Some(_) => self.search.suspect += 1,
+                None => self.all_innocent(),
+            }
+        }
+    }
+
+    fn all_innocent(&mut self) {
+        self.work_unlimited();
+        self.search.punctuators_alone = self.tasks.iter().any(|owned| owned.task.has_punctuators());
+    }
+
+    async fn punctuate_alone(&mut self) -> Result<(), String> {
+        self.commit().await?;
+        if self.lane.phase() == Phase::Idle {
+            let outcome = self.lane.begin(&mut self.tasks).await?;
+            self.finish(&outcome).await?;
+        }
+        if self.lane.phase() != Phase::Open {
+            return Ok(());
+        }
+        let now = self.now();
+        for owned in &mut self.tasks {
+            owned.task.punctuate(now).map_err(|error| error.to_string())?;
+        }
+        self.commit().await
+    }
+
+    fn work_unlimited(&mut self) {
+        self.search.records_max = usize::MAX;
+        self.search.suspect = 0;
+    }
+
+    async fn halve(&mut self) -> Result<(), String> {
+        const REFUSED: &str = "Kafka refuses a record that comes from no input";
+        if self.search.rejecting || self.search.committing == 0 {
+            return Err(REFUSED.to_owned());
+        }
+        if self.search.records_max > 1 {
+            let held = self.tasks.iter().map(OwnedTask::waiting).sum::<usize>();
+            self.search.records_max = (self.search.records_max.min(held.max(2)) / 2).max(1);
+            return Ok(());
+        }
+        let now = self.now();
+        let outcome = self.lane.begin(&mut self.tasks).await?;
+        self.finish(&outcome).await?;
+        let Some(owned) = self.tasks.get_mut(self.search.suspect).filter(|owned| has_next(owned)) else {
+            return Err(REFUSED.to_owned());
+        };
+        let refused = ProcessError::dead_letter("TOO_LARGE", "Kafka refused an output of this record");
+        owned.task.reject_next(now, refused).map_err(|error| error.to_string())?;
+        self.search.rejecting = true;
+        self.work_unlimited();
+        self.commit().await?;
+        self.search.rejecting = false;
+        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
+use millpond_mutants::{Mutant, is};
 use std::hash::BuildHasher;
 
 use super::spec::TALLY_SUMS;
@@ -190,7 +191,9 @@ impl Overlay {
     pub(crate) fn sort_written(&self, order: &mut Vec<usize>) {
         order.clear();
         order.extend(self.entries.iter().enumerate().filter(|(_, entry)| entry.written).map(|(at, _)| at));
-        order.sort_unstable_by(|&a, &b| self.key_at(a).cmp(self.key_at(b)));
+        if !is(Mutant::UnsortedBatch) {
+            order.sort_unstable_by(|&a, &b| self.key_at(a).cmp(self.key_at(b)));
+        }
     }
 
     /// Returns key and after-image (`None` = deleted) of an entry.

@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use millpond_mutants::{Mutant, is};
+
 use super::held::Held;
 use super::overlay::{Found, Overlay, TallyChange};
 use super::reader::{StateReader, Visit, scan_bounds};
@@ -85,7 +87,7 @@ impl StoreSet {
         self.value.clear();
         let is_held = self.is_held(store);
         let mut found = is_held && self.held.get(&self.key, &mut self.value);
-        if !found {
+        if !found && !(is_held && is(Mutant::PartialSaysAbsent)) {
             self.reads += 1;
             found = self.base.get(&self.key, &mut self.value)?;
             if found && is_held {
@@ -192,6 +194,13 @@ impl StoreSet {
     /// Takes over `tallies` as committed, in exchange for the ones before, and forgets the overlay, which the
     /// base now holds. `order` names the overlay's written entries.
     pub(crate) fn promote(&mut self, tallies: &mut Vec<StoreTally>, order: &[usize]) {
+        self.hold(order);
+        std::mem::swap(&mut self.committed, tallies);
+        self.overlay.clear();
+    }
+
+    /// Takes over the written values of the stores that are held; `order` names their entries of the overlay.
+    pub(crate) fn hold(&mut self, order: &[usize]) {
         for &at in order {
             let Some((key, image)) = self.overlay.entry(at) else { continue };
             if !split_changelog_key(key).is_some_and(|(store, _)| self.is_held(store)) {
@@ -202,8 +211,6 @@ impl StoreSet {
                 None => self.held.forget(key),
             }
         }
-        std::mem::swap(&mut self.committed, tallies);
-        self.overlay.clear();
     }
 }
 

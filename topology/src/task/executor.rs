@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use millpond_mutants::{Mutant, is};
+
 use super::dead_letter;
 use super::input::{Input, InputState};
 use super::options::{Restored, TaskOptions};
@@ -168,7 +170,9 @@ impl<R: RawRecord> Task<R> {
     }
 
     fn is_plausible(&self, timestamp_ms: i64, now: Now) -> bool {
-        timestamp_ms >= 0 && timestamp_ms.saturating_sub(now.wall_ms) <= self.options.timestamp_max_ahead_ms
+        let ahead_ms = timestamp_ms.saturating_sub(now.wall_ms);
+        (timestamp_ms >= 0 && ahead_ms <= self.options.timestamp_max_ahead_ms)
+            || is(Mutant::TimestampsUnchecked)
     }
 
     /// Processes up to `records_max` records and returns how many.
@@ -244,8 +248,10 @@ impl<R: RawRecord> Task<R> {
 
     /// Undoes the record in hand and emits its dead letter, or passes the error on.
     fn refuse(&mut self, at: usize, now: Now, error: ProcessError) -> Result<(), TaskError> {
-        self.stores.overlay.undo_record();
-        self.outputs.undo_record();
+        if !is(Mutant::UndoForgotten) {
+            self.stores.overlay.undo_record();
+            self.outputs.undo_record();
+        }
         let Some(input) = self.inputs.get(at) else { return Ok(()) };
         let Some(record) = input.peek() else { return Ok(()) };
         let stops = self.poison_stops.contains(&input.topic);
@@ -273,7 +279,9 @@ impl<R: RawRecord> Task<R> {
             Some(known) => known.2 += 1,
             None => self.dead_letters_by_input.push((at, code, 1)),
         }
-        dead_letter::emit(&mut self.outputs, sink, record, &reason);
+        if !is(Mutant::LetterLost) {
+            dead_letter::emit(&mut self.outputs, sink, record, &reason);
+        }
         Ok(())
     }
 

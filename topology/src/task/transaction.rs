@@ -22,12 +22,16 @@ impl<R: RawRecord> Task<R> {
     pub fn seal(&mut self) -> Sealed<'_, R> {
         if self.sealed.is_none() {
             self.stores.overlay.sort_written(&mut self.order);
+            if is(Mutant::PromotedEarly) {
+                self.stores.hold(&self.order);
+            }
             let mut parts = self.spare.take().unwrap_or_else(|| self.new_parts());
             let marker = &mut parts.marker;
             for known in &mut marker.inputs {
                 if let Some(input) = self.inputs.iter().find(|input| input.topic == known.topic) {
                     // Committed offsets never decrease.
                     known.next_offset = input.next_offset().max(input.applied());
+                    known.next_offset += i64::from(is(Mutant::OffsetAhead));
                 }
             }
             marker.sequence = self.sequence + 1;
@@ -140,7 +144,9 @@ impl<R: RawRecord> Task<R> {
         }
         self.stream_time_ms = self.committed_stream_time_ms;
         self.punctuators.rollback();
-        self.stores.overlay.clear();
+        if !is(Mutant::OverlayKept) {
+            self.stores.overlay.clear();
+        }
         self.clear();
     }
 

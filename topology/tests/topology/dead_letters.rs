@@ -54,7 +54,7 @@ fn dead_letter(given: OwnedRecord, check: impl FnOnce(u32, &OutputView<'_>)) {
 }
 
 #[test]
-fn a_processors_refusal_keeps_key_value_timestamp_and_headers() {
+pub(crate) fn a_processors_refusal_keeps_key_value_timestamp_and_headers() {
     let mut given = record(7, "foobar", "put 1 1 1 5; say x; count; dead");
     given.headers =
         vec![(b"a".to_vec(), Some(b"1".to_vec())), (b"b".to_vec(), None), (b"a".to_vec(), Some(vec![]))];

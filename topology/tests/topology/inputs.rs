@@ -52,7 +52,7 @@ fn an_end_below_what_was_handed_over_is_stale() {
 }
 
 #[test]
-fn a_record_dated_too_far_ahead_holds_up_nothing_and_moves_no_stream_time() {
+pub(crate) fn a_record_dated_too_far_ahead_holds_up_nothing_and_moves_no_stream_time() {
     let mut bench = Bench::fresh();
     bench.push(LEFT, record(WALL_MS + 1001, "k", "say late"));
     bench.push(LEFT, record(10, "k", "say a; time"));
@@ -73,7 +73,7 @@ fn a_record_dated_too_far_ahead_holds_up_nothing_and_moves_no_stream_time() {
 }
 
 #[test]
-fn the_offset_sent_is_the_next_unprocessed_record_or_the_position_when_there_is_none() {
+pub(crate) fn the_offset_sent_is_the_next_unprocessed_record_or_the_position_when_there_is_none() {
     let mut bench = Bench::fresh();
     let offsets = |bench: &mut Bench| -> Vec<(String, u32, i64)> {
         let sealed = bench.task.seal();
@@ -97,7 +97,7 @@ fn the_offset_sent_is_the_next_unprocessed_record_or_the_position_when_there_is_
 }
 
 #[test]
-fn records_below_the_applied_offset_are_skipped_and_offsets_never_decrease() {
+pub(crate) fn records_below_the_applied_offset_are_skipped_and_offsets_never_decrease() {
     let topology = topology();
     let mut restored = fresh(&topology);
     for input in &mut restored.inputs {

@@ -7,6 +7,7 @@
 )]
 
 mod connections;
+mod controls;
 mod dead_letters;
 mod describe;
 mod driver;

@@ -35,7 +35,7 @@ fn sealing_twice_is_sealing_once_and_ends_processing() {
 }
 
 #[test]
-fn a_redo_gives_the_same_bytes() {
+pub(crate) fn a_redo_gives_the_same_bytes() {
     let mut bench = Bench::fresh();
     bench.left("put 1 2 2 5; put 2 1 1 6");
     bench.commit();
@@ -58,7 +58,7 @@ fn a_redo_gives_the_same_bytes() {
 }
 
 #[test]
-fn after_images_are_one_per_key_in_key_order_and_the_last_write_wins() {
+pub(crate) fn after_images_are_one_per_key_in_key_order_and_the_last_write_wins() {
     let mut bench = Bench::fresh();
     bench.left("put 2 1 1 1; put 1 256 0 2; put 1 255 0 3; put 2 1 1 4; put 1 255 0 5; del 1 0 0; get 1 7 7");
     let key =
@@ -75,7 +75,7 @@ fn after_images_are_one_per_key_in_key_order_and_the_last_write_wins() {
 }
 
 #[test]
-fn the_marker_restores_the_task_that_wrote_it() {
+pub(crate) fn the_marker_restores_the_task_that_wrote_it() {
     let mut bench = Bench::fresh();
     bench.left("put 1 2 2 5; say x");
     let marker = Marker::decode(&content(&mut bench).2).unwrap();

@@ -10,7 +10,7 @@ fn said(bench: &mut Bench) -> Vec<String> {
 }
 
 #[test]
-fn a_rejected_record_undoes_its_writes_outputs_and_counts_and_no_other() {
+pub(crate) fn a_rejected_record_undoes_its_writes_outputs_and_counts_and_no_other() {
     let mut bench = Bench::fresh();
     bench.left("put 1 1 1 5; put 2 1 1 6; count; say first");
     bench.left("put 1 1 1 50; del 2 1 1; put 1 9 9 1; count; count; say second; dead");

@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[test]
-fn after_a_loss_nothing_is_joined_before_it_is_acknowledged() {
+pub(super) fn after_a_loss_nothing_is_joined_before_it_is_acknowledged() {
     let mut script = Script::stable(Some("i"), &["0_0"]);
     script.tick_after(500);
     script.beaten(25);
@@ -44,7 +44,7 @@ fn a_fenced_instance_never_comes_back_with_an_empty_member_id() {
 }
 
 #[test]
-fn an_unknown_member_at_join_is_a_loss_while_it_has_a_fence() {
+pub(super) fn an_unknown_member_at_join_is_a_loss_while_it_has_a_fence() {
     let mut script = Script::stable(None, &["0_0"]);
     script.tick_after(500);
     script.beaten(22);
@@ -132,7 +132,7 @@ fn a_broken_join_is_sent_again_with_the_same_member_id_and_claims() {
 }
 
 #[test]
-fn a_member_that_missed_a_generation_drops_everything_and_joins_with_empty_hands() {
+pub(super) fn a_member_that_missed_a_generation_drops_everything_and_joins_with_empty_hands() {
     let mut script = Script::stable(None, &["0_0"]);
     script.tick_after(500);
     script.beaten(22);
