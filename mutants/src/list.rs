@@ -151,7 +151,7 @@ mutants! {
     ReleaseBeforeClosed = "release-before-closed",
     /// A new fence is taken over before what was lost is dropped.
     NewFenceBeforeDropped = "new-fence-before-dropped",
-    /// A loss takes neither tasks nor fence away.
+    /// A loss takes no running task away, and the next fence is taken over at once.
     LossKeepsTasks = "loss-keeps-tasks",
     /// Offsets are sent before the content is acknowledged.
     OffsetsBeforeFlush = "offsets-before-flush",

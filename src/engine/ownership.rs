@@ -73,8 +73,11 @@ impl Ownership {
 
     /// Loses everything at once; no fence is taken over until [`Ownership::acknowledged`].
     pub fn lose(&mut self) {
-        self.snapshot = Snapshot::default();
-        self.lost = true;
+        self.snapshot.fence = None;
+        if !is(Mutant::LossKeepsTasks) {
+            self.snapshot.owned.clear();
+            self.lost = true;
+        }
     }
 
     /// Notes that every thread has dropped what was lost.

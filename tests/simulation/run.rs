@@ -9,7 +9,7 @@ use crate::bank::{self, Request};
 use crate::broker::{Broker, Load, Part, Rec, Topic};
 use crate::executor::{MS, Micros, SECOND};
 use crate::report::{Fault, Outcome};
-use crate::scenario::Scenario;
+use crate::scenario::{Kind, Scenario};
 use crate::world::{World, note};
 use crate::{fleet, sql};
 
@@ -41,8 +41,8 @@ pub(crate) enum Trace {
 }
 
 /// Runs the schedule of `seed`.
-pub(crate) fn run(seed: u64, trace: Trace) -> Outcome {
-    run_scenario(Scenario::of(seed), trace)
+pub(crate) fn run(kind: Kind, seed: u64, trace: Trace) -> Outcome {
+    run_scenario(kind.scenario(seed), trace)
 }
 
 /// Runs `scenario`.

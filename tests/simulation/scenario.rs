@@ -4,6 +4,39 @@ use crate::damage::Damage;
 use crate::executor::{MS, Micros, SECOND};
 use crate::random::Random;
 
+/// Kinds of schedules, each drawn from a seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// All faults, some of them in each schedule.
+    Plain,
+    /// Nothing crashes; threads stand still and tasks move.
+    Restless,
+    /// An operator moves committed offsets.
+    Operated,
+}
+
+impl Kind {
+    const ALL: [(&str, Self); 3] =
+        [("plain", Self::Plain), ("restless", Self::Restless), ("operated", Self::Operated)];
+
+    /// Returns the kind with this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
+
+    pub(crate) fn scenario(self, seed: u64) -> Scenario {
+        match self {
+            Self::Plain => Scenario::of(seed),
+            Self::Restless => Scenario::restless(seed),
+            Self::Operated => Scenario::operated(seed),
+        }
+    }
+}
+
 /// Parameters of one schedule. Rates are parts of a million.
 #[derive(Debug, Clone)]
 pub(crate) struct Scenario {
@@ -101,13 +134,13 @@ impl Scenario {
     }
 
     /// Returns an orderly schedule in which an operator moves committed offsets while everything is stopped.
-    pub(crate) fn operated(seed: u64) -> Self {
+    fn operated(seed: u64) -> Self {
         Self { leave_every: 0, operator_at: 3 * SECOND, ..Self::orderly(seed, 100 * MS) }
     }
 
     /// Returns a schedule in which nothing crashes and much stands still: processes and single threads stall for longer than
     /// the session, tasks move all the time, requests are slow.
-    pub(crate) fn restless(seed: u64) -> Self {
+    fn restless(seed: u64) -> Self {
         let of = Self::of(seed);
         Self {
             processes: of.processes.max(2),
@@ -121,8 +154,8 @@ impl Scenario {
             step_crash: 0,
             crash_every: 0,
             bounce_every: 0,
-            stall_every: 2 * SECOND,
-            leave_every: 4 * SECOND,
+            stall_every: SECOND,
+            leave_every: 2 * SECOND,
             pause_max: 8 * SECOND,
             stalls_any: true,
             pinned_max: if seed.is_multiple_of(3) { 50 * MS } else { 2 * SECOND },
@@ -138,7 +171,7 @@ impl Scenario {
         if number < self.processes { number } else { 0 }
     }
 
-    pub(crate) fn of(seed: u64) -> Self {
+    fn of(seed: u64) -> Self {
         let mut random = Random::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x5eed);
         let r = &mut random;
         // What came later draws from a source of its own, so that the seeds of known defects stay what they are.

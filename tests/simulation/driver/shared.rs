@@ -87,9 +87,7 @@ impl Shared {
     }
 
     pub(crate) fn lose(&self) {
-        if !is(Mutant::LossKeepsTasks) {
-            self.ownership.borrow_mut().lose();
-        }
+        self.ownership.borrow_mut().lose();
         self.losses.set(self.losses.get() + 1);
     }
 
