@@ -42,7 +42,7 @@ pub(crate) const COSTLY: [(Mutant, Micros); 2] = [(Mutant::FenceAtBegin, 400 * M
 
 /// What restless schedules find: rules that stand behind each other. All of a line switched off break an invariant, any one
 /// of them kept breaks none.
-pub(crate) const TOGETHER: [(&[Mutant], &str); 8] = [
+pub(crate) const TOGETHER: [(&[Mutant], &str); 7] = [
     (
         &[Mutant::NoSecondLook],
         "a process that was thrown out and does not know it may read offsets before and changelog after a transaction of the \
@@ -52,11 +52,6 @@ pub(crate) const TOGETHER: [(&[Mutant], &str); 8] = [
         &[Mutant::NoIncarnation, Mutant::ReleaseBeforeClosed],
         "a slow thread's task is given up, another process commits it and gives it back, the thread wakes: it is refused as \
          another acquisition, and it is not given up before its thread has closed it",
-    ),
-    (
-        &[Mutant::NoIncarnation, Mutant::NewFenceBeforeDropped, Mutant::CommitAfterLost],
-        "the same by way of a loss: no new fence before everything is dropped, the loss marks what is open, and what comes \
-         back is another acquisition",
     ),
     (
         &[Mutant::CommitAfterLost, Mutant::LossKeepsTasks],
