@@ -175,7 +175,6 @@ impl Mutant {
         Self::SinkWithoutSwap,
         Self::ChangesInChangelog,
         Self::ReleaseBeforeClosed,
-        Self::NewFenceBeforeDropped,
         Self::LossKeepsTasks,
         Self::OffsetsBeforeFlush,
         Self::PositionAtClose,

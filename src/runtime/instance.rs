@@ -176,8 +176,9 @@ impl Instance {
     }
 
     fn beat(&mut self) {
-        if self.lost && self.unacknowledged.is_empty() && self.slots.values().all(|slot| *slot == Slot::Sink)
-        {
+        let dropped =
+            || self.unacknowledged.is_empty() && self.slots.values().all(|slot| *slot == Slot::Sink);
+        if self.lost && (dropped() || is(Mutant::NewFenceBeforeDropped)) {
             self.slots.clear();
             self.shared.ownership().acknowledged();
             if let Err(error) = self.parts.membership.acknowledge_lost(Instant::now()) {

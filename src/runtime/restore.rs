@@ -228,6 +228,7 @@ impl Restorer {
         request: &RestoreRequest,
     ) -> Result<OwnedTask, Failed> {
         self.check_wanted(request)?;
+        fail::fail_point!("restore::begins");
         let sub = self.topology.sub_topology(request.task.subtopology).ok_or(Failed::Cancelled)?;
         // The order matters: after the stable offsets are read, nothing of an older generation can come.
         let committed = self.stable_offsets(request, sub)?;

@@ -14,6 +14,7 @@ mod failover;
 mod handback;
 mod idle_lag;
 mod kills;
+mod owners;
 mod poison;
 mod refused;
 mod shutdown;

@@ -17,6 +17,7 @@ mod support;
 mod chaos;
 mod end_txn;
 mod half_open;
+mod join;
 mod late;
 mod proxy_itself;
 mod rig;

@@ -121,6 +121,34 @@ impl Node {
             .collect()
     }
 
+    /// Returns how often this run logged `text`.
+    pub(crate) fn logged(&self, text: &str) -> usize {
+        self.log().matches(text).count()
+    }
+
+    /// Returns the generation of its group, once it was given tasks or none.
+    pub(crate) fn generation(&self) -> Option<i64> {
+        self.status()?["generation"].as_i64()
+    }
+
+    /// Returns a count of its stream threads, summed up: transactions `committed` or `aborted`.
+    pub(crate) fn transactions(&self, what: &str) -> i64 {
+        let status = self.status().unwrap_or_default();
+        status["threads"].as_array().into_iter().flatten().filter_map(|thread| thread[what].as_i64()).sum()
+    }
+
+    /// Returns the phase of each of its tasks, in the order of their ids.
+    pub(crate) fn phases(&self) -> Vec<String> {
+        let status = self.status().unwrap_or_default();
+        let tasks = status["tasks"].as_array().into_iter().flatten();
+        tasks.filter_map(|task| Some(task["state"]["phase"].as_str()?.to_owned())).collect()
+    }
+
+    /// Says whether it has `tasks` tasks and all of them run.
+    pub(crate) fn runs(&self, tasks: usize) -> bool {
+        self.tasks() == tasks && self.get("/readyz").is_some_and(|(code, _)| code == 200)
+    }
+
     /// Returns the number of its tasks.
     pub(crate) fn tasks(&self) -> usize {
         self.status().and_then(|status| status["tasks"].as_array().map(Vec::len)).unwrap_or(0)
@@ -132,11 +160,25 @@ impl Node {
         let _ = self.child.wait();
     }
 
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let signalled = std::process::Command::new("kill").args([signal, &pid]).status();
+        assert!(signalled.is_ok_and(|status| status.success()), "kill {signal} {pid}");
+    }
+
+    /// Stops all of its threads by SIGSTOP; it answers nothing from here on.
+    pub(crate) fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on by SIGCONT.
+    pub(crate) fn resume(&self) {
+        self.signal("-CONT");
+    }
+
     /// Asks for a clean stop by SIGTERM and returns how it ended.
     pub(crate) fn stop(&mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        let signalled = std::process::Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(signalled.is_ok_and(|status| status.success()), "kill -TERM {pid}");
+        self.signal("-TERM");
         wait_until("the process ends after SIGTERM", Duration::from_secs(40), || !self.is_alive());
         self.child.wait().unwrap_or_else(|error| panic!("wait: {error}"))
     }

@@ -1,0 +1,89 @@
+//! The commit gate: offsets wait while a JoinGroup is out, so that a rebalance that moves nothing aborts nothing; what is
+//! refused for an old generation all the same is redone from memory.
+
+use std::time::Duration;
+
+use super::puppet::Puppet;
+use super::{Load, PATIENCE, finish, wait_work};
+use crate::support::{Node, Random, World, keep_figure, wait_until};
+
+/// Rebalances unless `MILLPOND_TEST_REBALANCES` says otherwise.
+const REBALANCES: i64 = 100;
+/// Rebalances of the control.
+const CONTROL: i64 = 60;
+/// Transactions per rebalance that there must have been, else nothing was at stake.
+const TRANSACTIONS_MIN: i64 = 3;
+/// Many small transactions, and heartbeats that hear of a rebalance early.
+const SETTINGS: [(&str, &str); 2] =
+    [("MILLPOND_COMMIT__INTERVAL", "10ms"), ("MILLPOND_MEMBERSHIP__HEARTBEAT_INTERVAL", "100ms")];
+
+/// What rebalances did to transactions.
+struct Seen {
+    rebalances: i64,
+    committed: i64,
+    /// Offsets refused with ILLEGAL_GENERATION.
+    refused: i64,
+}
+
+impl std::fmt::Display for Seen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { rebalances, committed, refused } = self;
+        write!(
+            f,
+            "{refused} transactions refused and redone, {committed} committed in {rebalances} rebalances"
+        )
+    }
+}
+
+/// Returns how many transactions were refused for an old generation.
+fn refused(host: &Node) -> i64 {
+    let log = host.log();
+    let is_refused = |line: &&str| line.contains("send_offsets") && line.contains("(22)");
+    i64::try_from(log.lines().filter(is_refused).count()).unwrap_or(i64::MAX)
+}
+
+fn rebalance(name: &str, rebalances: i64, variant: &[(&str, &str)]) -> Seen {
+    let world = World::with(name, &SETTINGS);
+    let mut host = Node::start(&world, "host", variant);
+    host.wait_ready(PATIENCE);
+    let restored = host.logged("\"restored\"");
+    let load = Load::start(&world, 1000, &["--duplicates", "0"]);
+    wait_until("work is under way", PATIENCE, || host.committed() > 500);
+    let (puppet, mut random) = (Puppet::new(&world), Random(500));
+    let generation = || host.generation().unwrap_or(0);
+    let (first, before) = (generation(), host.transactions("committed"));
+    while generation() - first < rebalances {
+        let seated = |_| std::thread::sleep(Duration::from_millis(random.between(0, 60)));
+        puppet.visit(seated);
+        std::thread::sleep(Duration::from_millis(random.between(0, 150)));
+    }
+    wait_work(&host);
+    let seen = Seen {
+        rebalances: generation() - first,
+        committed: host.transactions("committed") - before,
+        refused: refused(&host),
+    };
+    let aborted = host.transactions("aborted");
+    assert!(seen.committed >= seen.rebalances * TRANSACTIONS_MIN, "void: {seen}");
+    assert_eq!(aborted, seen.refused, "other aborts than refused ones: {seen}");
+    // From memory: nothing was restored again, nothing was dropped, nothing was seen twice.
+    assert_eq!(host.logged("\"restored\""), restored, "a task was restored again:\n{}", host.log());
+    assert_eq!(host.logged("task closed"), 0, "a task was given up");
+    assert_eq!(host.logged("membership lost"), 0, "{}", host.log());
+    assert!(host.metric("millpond_duplicates_total").abs() < 0.5, "a redo was taken for a duplicate");
+    finish(&world, load, &mut [&mut host], &["host"]);
+    seen
+}
+
+#[test]
+fn rebalances_that_move_nothing_abort_next_to_nothing_and_lose_nothing() {
+    let wanted = std::env::var("MILLPOND_TEST_REBALANCES").ok().and_then(|text| text.parse().ok());
+    let with = rebalance("gate", wanted.unwrap_or(REBALANCES), &[]);
+    let without = rebalance("gate-off", CONTROL, &[("MILLPOND_MUTANT", "no-gate")]);
+    keep_figure("gate", &format!("{with}; without the gate {without}"));
+    let of_a_thousand = |seen: &Seen| seen.refused * 1000 / seen.rebalances;
+    assert!(
+        of_a_thousand(&without) > 2 * of_a_thousand(&with) + 20,
+        "the gate spares nothing: {with}; without it {without}"
+    );
+}

@@ -1,0 +1,102 @@
+//! SIGSTOP beyond session and transaction timeout, others take over, SIGCONT: nothing of the zombie becomes visible.
+
+use std::time::{Duration, Instant};
+
+use super::{DYNAMIC, Load, ONE_THREAD, PATIENCE, finish, wait_work};
+use crate::support::{Ends, Node, World, wait_until};
+
+/// Shorter than the pause, as is the session of 6 s.
+const TRANSACTION_TIMEOUT: (&str, &str) = ("MILLPOND_TRANSACTION__TIMEOUT", "4s");
+/// At least.
+const PAUSE: Duration = Duration::from_secs(11);
+/// Keeps transactions open long enough to be caught in one.
+const SLOW: (&str, &str) = ("FAILPOINTS", "txn::after_send_offsets=sleep(150)");
+/// Tries to catch it in an open transaction.
+const TRIES: usize = 40;
+/// Orders per second.
+const RATE: u64 = 600;
+
+/// Pauses `node` while it has a transaction open on one of its changelog partitions.
+fn pause_in_a_transaction(world: &World, node: &Node) {
+    let stores = node.stores("restoredFrom");
+    let owned: Vec<usize> = stores.keys().filter_map(|id| id.split_once('_')?.1.parse().ok()).collect();
+    for _ in 0..TRIES {
+        node.pause();
+        // What is on its way arrives.
+        std::thread::sleep(Duration::from_millis(50));
+        let open = || Ends::of(world, &world.changelog()).open().iter().any(|at| owned.contains(at));
+        let is_open = open();
+        std::thread::sleep(Duration::from_millis(100));
+        if is_open && open() {
+            return;
+        }
+        node.resume();
+        std::thread::sleep(Duration::from_millis(70));
+    }
+    panic!("void: not caught in a transaction in {TRIES} tries");
+}
+
+fn back_from_the_dead(name: &str, identity: &[(&str, &str)]) {
+    let world = World::with(name, &[TRANSACTION_TIMEOUT]);
+    let settings = [&[ONE_THREAD, SLOW], identity].concat();
+    let mut zombie = Node::start(&world, "zombie", &settings);
+    zombie.wait_ready(PATIENCE);
+    let mut other = Node::start(&world, "other", identity);
+    wait_until("each has two tasks", PATIENCE, || zombie.runs(2) && other.runs(2));
+    let load = Load::start(&world, RATE, &[]);
+    wait_until("both work", PATIENCE, || zombie.committed() > 200 && other.committed() > 200);
+    let member = zombie.status().map(|status| status["member"].clone());
+    pause_in_a_transaction(&world, &zombie);
+    let paused = Instant::now();
+    wait_until("the other one has all tasks", PATIENCE, || other.runs(4));
+    wait_work(&other);
+    let ended = other.logged("dead producer fenced");
+    std::thread::sleep(PAUSE.saturating_sub(paused.elapsed()));
+    zombie.resume();
+    let woken = Instant::now();
+    wait_until("the zombie knows it", PATIENCE, || zombie.logged("membership lost") >= 1);
+    wait_until("it is back", PATIENCE, || zombie.runs(2) && other.runs(2));
+    let back = woken.elapsed();
+    assert_ne!(zombie.status().map(|status| status["member"].clone()), member, "the old member id is void");
+    wait_work(&zombie);
+    wait_work(&other);
+    eprintln!("{name}: {ended} producers fenced by the heir, back after {} ms", back.as_millis());
+    assert!(ended >= 1, "void: no transaction of the zombie was open when its tasks were taken over");
+    finish(&world, load, &mut [&mut zombie, &mut other], &["zombie", "other"]);
+}
+
+#[test]
+fn a_paused_dynamic_member_comes_back_as_another() {
+    back_from_the_dead("zombie-dynamic", &[DYNAMIC]);
+}
+
+#[test]
+fn a_paused_static_member_comes_back_as_another() {
+    back_from_the_dead("zombie-static", &[]);
+}
+
+#[test]
+fn a_paused_static_member_that_was_replaced_ends_and_says_why() {
+    let world = World::with("zombie-replaced", &[TRANSACTION_TIMEOUT]);
+    let name = ("MILLPOND_INSTANCE__ID", "same");
+    let mut zombie = Node::start(&world, "zombie", &[ONE_THREAD, SLOW, name]);
+    zombie.wait_ready(PATIENCE);
+    let load = Load::start(&world, RATE, &[]);
+    wait_until("it works", PATIENCE, || zombie.committed() > 500);
+    pause_in_a_transaction(&world, &zombie);
+    let paused = Instant::now();
+    // Another directory, as on another host.
+    let mut successor = Node::start(&world, "successor", &[ONE_THREAD, name]);
+    wait_until("the successor has all tasks", PATIENCE, || successor.runs(4));
+    wait_work(&successor);
+    std::thread::sleep(PAUSE.saturating_sub(paused.elapsed()));
+    zombie.resume();
+    let status = zombie.wait_end(PATIENCE);
+    let log = zombie.log();
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("another live process uses this instance id"), "no reason:\n{log}");
+    assert!(log.contains("give every process an `instance.id`"), "no cure:\n{log}");
+    wait_work(&successor);
+    assert!(successor.is_alive(), "{}", successor.log());
+    finish(&world, load, &mut [&mut successor], &["zombie", "successor"]);
+}
