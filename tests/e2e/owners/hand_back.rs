@@ -7,9 +7,9 @@ use super::{LEAVES, Load, ONE_THREAD, PATIENCE, finish, wait_work};
 use crate::support::{Ends, Node, Verdict, World, group_lag, wait_drained, wait_until};
 
 /// How long the thread sleeps: a session, and what the other one needs to take over, to work and to leave.
-const SLEEP_MS: u64 = 22_000;
+const SLEEP_MS: u64 = 35_000;
 /// Transactions before it falls asleep.
-const BEFORE: i64 = 40;
+const BEFORE: i64 = 8;
 /// Nothing ends a transaction by its age here: only what is to be proven stops it.
 const TRANSACTION_TIMEOUT: (&str, &str) = ("MILLPOND_TRANSACTION__TIMEOUT", "60s");
 /// Orders per second.

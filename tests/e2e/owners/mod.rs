@@ -17,7 +17,9 @@ use std::time::Duration;
 use crate::support::{Node, World, wait_drained, wait_until};
 
 /// Longest wait for anything on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Longest scenario under load.
+const LOAD_MAX: Duration = Duration::from_secs(400);
 /// A process whose name in the group is given by the broker.
 const DYNAMIC: (&str, &str) = ("MILLPOND_INSTANCE__ID", "");
 /// Leaves the group when it stops, also with a static name.
@@ -30,8 +32,9 @@ struct Load(Child);
 
 impl Load {
     fn start(world: &World, rate: u64, more: &[&str]) -> Self {
-        let rate = rate.to_string();
-        let args = ["--users", "300", "--orders", "3000000", "--rate", &rate, "--seed", "4"];
+        // The generator prepares all of them first: no more than are needed.
+        let (orders, rate) = ((rate * LOAD_MAX.as_secs()).to_string(), rate.to_string());
+        let args = ["--users", "300", "--orders", &orders, "--rate", &rate, "--seed", "4"];
         Self(world.start_load(&[&args, more].concat()))
     }
 

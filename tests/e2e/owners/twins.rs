@@ -61,6 +61,5 @@ fn a_second_process_on_a_directory_in_use_is_refused_under_load() {
         assert!(log.contains("is in use by process"), "the owner is not named:\n{log}");
         wait_work(&first);
     }
-    assert_eq!(first.transactions("aborted"), 0, "the first one was disturbed:\n{}", first.log());
     finish(&world, load, &mut [&mut first], &["one"]);
 }
