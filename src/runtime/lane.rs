@@ -331,6 +331,10 @@ impl Lane {
         let begun = Instant::now();
         loop {
             self.shared.stamp(thread::current().name().unwrap_or_default());
+            // A process that must end fences nobody: another one may live with its ids.
+            if self.shared.fatal().is_some() {
+                return Err(LaneError::Stopping);
+            }
             match self.try_producer() {
                 Ok(producer) => {
                     self.shared.board().notes.remove("producer");
@@ -350,7 +354,7 @@ impl Lane {
             }
             // Between transactions nothing is lost by stopping; within one the outcome is waited for.
             let idle = matches!(self.commit.phase(), Phase::Idle | Phase::Recycling);
-            if self.shared.fatal().is_some() || (idle && self.shared.is_stopping()) {
+            if idle && self.shared.is_stopping() {
                 return Err(LaneError::Stopping);
             }
             thread::sleep(RETRY);

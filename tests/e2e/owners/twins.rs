@@ -27,7 +27,7 @@ fn of_two_live_processes_with_one_static_id_exactly_one_goes_on() {
         let begun = Instant::now();
         wait_until("one of the two ends", TWO_LIVE_MAX, || !(living.is_alive() && newcomer.is_alive()));
         let took = begun.elapsed();
-        if !newcomer.is_alive() {
+        if newcomer.is_alive() {
             std::mem::swap(&mut living, &mut newcomer);
         }
         let (status, log) = (newcomer.wait_end(PATIENCE), newcomer.log());
