@@ -10,9 +10,7 @@ const TRANSACTION_TIMEOUT: (&str, &str) = ("MILLPOND_TRANSACTION__TIMEOUT", "4s"
 /// At least.
 const PAUSE: Duration = Duration::from_secs(11);
 /// Keeps transactions open long enough to be caught in one.
-const SLOW: (&str, &str) = ("FAILPOINTS", "txn::after_send_offsets=sleep(150)");
-/// Tries to catch it in an open transaction.
-const TRIES: usize = 40;
+const SLOW: (&str, &str) = ("FAILPOINTS", "txn::after_send_offsets=sleep(600)");
 /// Orders per second.
 const RATE: u64 = 600;
 
@@ -20,20 +18,22 @@ const RATE: u64 = 600;
 fn pause_in_a_transaction(world: &World, node: &Node) {
     let stores = node.stores("restoredFrom");
     let owned: Vec<usize> = stores.keys().filter_map(|id| id.split_once('_')?.1.parse().ok()).collect();
-    for _ in 0..TRIES {
+    let is_open = || Ends::of(world, &world.changelog()).open().iter().any(|at| owned.contains(at));
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        if !is_open() {
+            std::thread::sleep(Duration::from_millis(20));
+            continue;
+        }
         node.pause();
         // What is on its way arrives.
-        std::thread::sleep(Duration::from_millis(50));
-        let open = || Ends::of(world, &world.changelog()).open().iter().any(|at| owned.contains(at));
-        let is_open = open();
-        std::thread::sleep(Duration::from_millis(100));
-        if is_open && open() {
+        std::thread::sleep(Duration::from_millis(200));
+        if is_open() {
             return;
         }
         node.resume();
-        std::thread::sleep(Duration::from_millis(70));
     }
-    panic!("void: not caught in a transaction in {TRIES} tries");
+    panic!("void: not caught in a transaction");
 }
 
 fn back_from_the_dead(name: &str, identity: &[(&str, &str)]) {
