@@ -21,11 +21,40 @@ const HOLD_MAX: Duration = Duration::from_millis(300);
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     start: Instant,
+    skew: Skew,
+}
+
+/// How wrong a test makes the wall clock: `first_ms` at the start, `then_ms` from a moment of the run on.
+#[derive(Debug, Clone, Copy, Default)]
+struct Skew {
+    first_ms: i64,
+    from: Duration,
+    then_ms: i64,
+}
+
+impl Skew {
+    /// Reads the failpoint `clock::wall=return(first ms, ms of the run, then ms)`; none without one.
+    fn of_test() -> Self {
+        fail::fail_point!("clock::wall", |text| {
+            let text = text.unwrap_or_default();
+            let mut numbers = text.split(',').filter_map(|number| number.trim().parse::<i64>().ok());
+            let mut next = || numbers.next().unwrap_or_default();
+            let (first_ms, from_ms, then_ms) = (next(), next(), next());
+            let from = Duration::from_millis(u64::try_from(from_ms).unwrap_or_default());
+            tracing::warn!(first_ms, ?from, then_ms, "this process has a wrong clock on purpose");
+            Self { first_ms, from, then_ms }
+        });
+        Self::default()
+    }
+
+    fn ms(self, elapsed: Duration) -> i64 {
+        if elapsed < self.from { self.first_ms } else { self.then_ms }
+    }
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { start: Instant::now() }
+        Self { start: Instant::now(), skew: Skew::of_test() }
     }
 }
 
@@ -34,7 +63,9 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Now {
         let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Now::new(self.start.elapsed(), i64::try_from(wall.as_millis()).unwrap_or(i64::MAX))
+        let wall_ms = i64::try_from(wall.as_millis()).unwrap_or(i64::MAX);
+        let elapsed = self.start.elapsed();
+        Now::new(elapsed, wall_ms.saturating_add(self.skew.ms(elapsed)))
     }
 }
 
