@@ -104,7 +104,7 @@ keys! {
     membership.backend: "the group protocol";
     shutdown.timeout: "longest time from SIGTERM to the end of the process";
     http.listen: "where health, metrics and status are served; port 0 takes a free one";
-    start.trimmed_input: "start without state on an input whose beginning is deleted: refuse or allow";
+    start.trimmed_input: "go on where input records were deleted before they were read: refuse or allow";
     timestamp.max_ahead: "a record further ahead of this host's clock is a dead letter";
 }
 

@@ -229,9 +229,9 @@ section! {
 }
 
 section! {
-    /// The first start of an application.
+    /// Where an application starts.
     Start {
-        /// Whether it may begin on an input whose beginning is deleted.
+        /// Whether it may go on where input records were deleted before they were read.
         trimmed_input: TrimmedInput,
     }
 }

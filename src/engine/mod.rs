@@ -8,8 +8,10 @@ mod commit;
 mod nonce;
 mod ownership;
 mod position;
+mod refusal;
 mod resolve;
 mod restore;
+mod topics;
 
 pub use batching::{Batching, Mode, Pending};
 pub use class::Class;
@@ -17,11 +19,12 @@ pub use commit::{Action, Commit, Event, Illegal, Limits, Member, Phase, Reason, 
 pub use nonce::{Incarnation, Nonce, ParseNonceError};
 pub use ownership::{Ownership, Snapshot};
 pub use position::ChangelogPosition;
+pub use refusal::RestoreStop;
 pub use resolve::{Judgement, Verdict, judge};
 pub use restore::{
-    Changelog, CommittedInput, InputFacts, Plan, RestoreFacts, RestoreStop, StartTrimmed, StoreFacts,
-    conclude, plan,
+    Changelog, CommittedInput, InputFacts, Plan, RestoreFacts, StartTrimmed, StoreFacts, conclude, plan,
 };
+pub use topics::{KnownTopic, Purpose, TopicStop, changed};
 
 #[cfg(test)]
 mod commit_tests;

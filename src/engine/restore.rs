@@ -5,6 +5,8 @@
 use millpond_mutants::{Mutant, is};
 use millpond_topology::{Fingerprint, InputOffset, Marker, Restored};
 
+use super::refusal::RestoreStop;
+
 /// The changelog partition as the broker describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changelog {
@@ -23,6 +25,8 @@ pub struct Changelog {
 /// The local store as found on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreFacts {
+    /// Its folder, for the cures.
+    pub folder: String,
     /// Topic id of the changelog it was written from.
     pub changelog_topic_id: [u8; 16],
     /// Next changelog offset to read.
@@ -68,6 +72,8 @@ pub struct CommittedInput {
     pub facts: InputFacts,
     /// Committed offset; `None` when there is none.
     pub committed: Option<i64>,
+    /// Sequence of the task's transaction that committed it; `None` when it was none.
+    pub sequence: Option<u64>,
 }
 
 /// All that a restore knows when the changelog has been read to its end.
@@ -75,6 +81,10 @@ pub struct CommittedInput {
 pub struct RestoreFacts {
     /// Application id, for the cures.
     pub app: String,
+    /// Bootstrap servers, for the cures.
+    pub brokers: String,
+    /// Changelog topic, for the cures.
+    pub changelog: String,
     /// Partition of the task.
     pub partition: u32,
     /// The topology's fingerprint.
@@ -83,175 +93,18 @@ pub struct RestoreFacts {
     pub inputs: Vec<CommittedInput>,
     /// The marker in the store after the changelog's end was reached.
     pub marker: Option<Marker>,
-    /// The operator allowed a start above offset 0 (`start.from_trimmed_input`).
+    /// The operator allowed to go on without deleted records (`start.trimmed_input`).
     pub may_start_trimmed: StartTrimmed,
 }
 
-/// Whether a task without state may start on an input whose beginning is gone.
+/// Whether a task may go on where records that it has not processed are deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum StartTrimmed {
     /// No: stop and say so.
     #[default]
     Refuse,
-    /// Yes: start at the log start.
+    /// Yes: go on at the log start.
     Allow,
-}
-
-/// Why a task is not started. Each says what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RestoreStop {
-    /// The changelog topic was deleted and created again.
-    #[error(
-        "changelog {topic} was re-created since the local store was written; the state in it is not this application's. \
-         Restore the topic, or, if the state is to be given up, stop all instances, delete the group's offsets and the \
-         state directory and start anew"
-    )]
-    ChangelogRecreated {
-        /// Topic.
-        topic: String,
-    },
-    /// A compacted topic lost its beginning.
-    #[error(
-        "changelog {topic}-{partition} begins at offset {log_start}: it was truncated, or has a delete policy. State may be \
-         missing from it. Set cleanup.policy=compact (`millpond topics check`) and restore the topic from a backup"
-    )]
-    ChangelogTruncated {
-        /// Topic.
-        topic: String,
-        /// Partition.
-        partition: u32,
-        /// First offset.
-        log_start: i64,
-    },
-    /// The changelog is shorter than what the store has seen.
-    #[error(
-        "changelog {topic}-{partition} ends at {end}, the local store has read up to {position}: the topic lost records \
-         (unclean election?). Compare with the other replicas before anything is deleted"
-    )]
-    ChangelogShorter {
-        /// Topic.
-        topic: String,
-        /// Partition.
-        partition: u32,
-        /// High watermark.
-        end: i64,
-        /// The store's position.
-        position: i64,
-    },
-    /// There are committed offsets but no state.
-    #[error(
-        "group {app} has committed offset {committed} of {topic}-{partition}, but neither store nor changelog holds a \
-         marker: the changelog was emptied. Restore it from a backup; going on would forget every balance"
-    )]
-    ChangelogEmptied {
-        /// Application id.
-        app: String,
-        /// Input topic.
-        topic: String,
-        /// Partition.
-        partition: u32,
-        /// Committed offset.
-        committed: i64,
-    },
-    /// The state was written by another topology.
-    #[error(
-        "the state of partition {partition} was written by another topology: {why}. Run the program that wrote it, or use \
-         a new `app.id`"
-    )]
-    TopologyChanged {
-        /// Partition.
-        partition: u32,
-        /// What differs.
-        why: String,
-    },
-    /// An input topic was deleted and created again.
-    #[error(
-        "input topic {topic} was re-created: offset {next_offset} of its predecessor means nothing in it. Give the new \
-         topic another name, or start a new application id"
-    )]
-    InputRecreated {
-        /// Topic.
-        topic: String,
-        /// Next offset as the state knows it.
-        next_offset: i64,
-    },
-    /// Somebody changed the group's offsets.
-    #[error(
-        "group {app} has committed offset {committed} of {topic}-{partition}, the state stands at {marker}: the offsets \
-         were moved from outside. Set them back to {marker}; input offsets are never reset without the state"
-    )]
-    OffsetsMoved {
-        /// Application id.
-        app: String,
-        /// Topic.
-        topic: String,
-        /// Partition.
-        partition: u32,
-        /// Committed offset.
-        committed: i64,
-        /// Next offset as the state knows it.
-        marker: i64,
-    },
-    /// Some inputs of the task have committed offsets and others have none.
-    #[error(
-        "group {app} has no committed offset of {topic}-{partition}, though the task's other inputs have one: it was \
-         deleted from outside. The state stands at {marker}: set it to that"
-    )]
-    OffsetsDeleted {
-        /// Application id.
-        app: String,
-        /// Topic.
-        topic: String,
-        /// Partition.
-        partition: u32,
-        /// Next offset as the state knows it.
-        marker: i64,
-    },
-    /// Retention deleted input that was not processed.
-    #[error(
-        "{topic}-{partition} begins at {log_start}, but the next offset to process is {next_offset}: retention deleted \
-         {lost} unprocessed records. They are lost to this application unless the topic is restored; raise its retention"
-    )]
-    RetentionPassed {
-        /// Topic.
-        topic: String,
-        /// Partition.
-        partition: u32,
-        /// First offset.
-        log_start: i64,
-        /// Next offset to process.
-        next_offset: i64,
-        /// How many are missing at most.
-        lost: i64,
-    },
-    /// The input ends before what was already processed.
-    #[error(
-        "{topic}-{partition} ends at {end}, but records up to {next_offset} were already processed: the topic lost records \
-         (unclean election?). Nothing new may be read at those offsets"
-    )]
-    InputShorter {
-        /// Topic.
-        topic: String,
-        /// Partition.
-        partition: u32,
-        /// High watermark.
-        end: i64,
-        /// Next offset to process.
-        next_offset: i64,
-    },
-    /// A first start on an input whose beginning is gone.
-    #[error(
-        "{topic}-{partition} begins at offset {log_start} and this application has no state yet: records before it are \
-         gone. If that is meant, start once with `start.trimmed_input=allow`"
-    )]
-    InputTrimmed {
-        /// Topic.
-        topic: String,
-        /// Partition.
-        partition: u32,
-        /// First offset.
-        log_start: i64,
-    },
 }
 
 /// Decides what to read of `changelog`, given the local store.
@@ -260,8 +113,9 @@ pub enum RestoreStop {
 /// [`RestoreStop`] when the changelog is not the one that the store was written from, or lost records.
 pub fn plan(changelog: &Changelog, store: Option<&StoreFacts>) -> Result<Plan, RestoreStop> {
     let (topic, partition) = (changelog.topic.clone(), changelog.partition);
-    if store.is_some_and(|store| store.changelog_topic_id != changelog.topic_id) {
-        return Err(RestoreStop::ChangelogRecreated { topic });
+    if let Some(store) = store.filter(|store| store.changelog_topic_id != changelog.topic_id) {
+        let folder = store.folder.clone();
+        return Err(RestoreStop::ChangelogRecreated { topic, partition, folder });
     }
     if changelog.log_start > 0 {
         return Err(RestoreStop::ChangelogTruncated { topic, partition, log_start: changelog.log_start });
@@ -284,71 +138,85 @@ pub fn plan(changelog: &Changelog, store: Option<&StoreFacts>) -> Result<Plan, R
 /// # Errors
 /// [`RestoreStop`] when marker, committed offsets and topics do not agree.
 pub fn conclude(facts: RestoreFacts) -> Result<Restored, RestoreStop> {
+    let Some(mut marker) = facts.marker.clone() else { return fresh(&facts) };
     let partition = facts.partition;
-    let Some(marker) = facts.marker else {
-        return fresh(&facts.app, partition, &facts.inputs, facts.may_start_trimmed);
-    };
     if let Some(why) = facts.fingerprint.refuses(&marker.fingerprint) {
         return Err(RestoreStop::TopologyChanged { partition, why });
     }
-    let any_committed = facts.inputs.iter().any(|input| input.committed.is_some());
     for input in &facts.inputs {
         let topic = input.facts.topic.clone();
-        let Some(known) = marker.inputs.iter().find(|known| known.topic == topic) else {
+        let Some(known) = marker.inputs.iter_mut().find(|known| known.topic == topic) else {
             let why = format!("it did not read {topic}");
             return Err(RestoreStop::TopologyChanged { partition, why });
         };
         let next_offset = known.next_offset;
         if known.topic_id != input.facts.topic_id {
-            return Err(RestoreStop::InputRecreated { topic, next_offset });
+            return Err(RestoreStop::InputRecreated { topic, partition, next_offset });
         }
-        let app = facts.app.clone();
-        match input.committed {
-            Some(committed) if committed != next_offset && !is(Mutant::NoMarkerCheck) => {
-                return Err(RestoreStop::OffsetsMoved {
-                    app,
-                    topic,
-                    partition,
-                    committed,
-                    marker: next_offset,
-                });
-            }
-            None if any_committed => {
-                return Err(RestoreStop::OffsetsDeleted { app, topic, partition, marker: next_offset });
-            }
-            // All expired together: the state itself says where to go on.
-            None | Some(_) => {}
-        }
-        if next_offset < input.facts.log_start {
-            let log_start = input.facts.log_start;
-            let lost = log_start - next_offset;
-            return Err(RestoreStop::RetentionPassed { topic, partition, log_start, next_offset, lost });
-        }
-        if next_offset > input.facts.high_watermark {
-            let end = input.facts.high_watermark;
+        agrees(&facts, input, marker.sequence, next_offset)?;
+        let (log_start, end) = (input.facts.log_start, input.facts.high_watermark);
+        if next_offset > end {
             return Err(RestoreStop::InputShorter { topic, partition, end, next_offset });
+        }
+        if next_offset < log_start {
+            if facts.may_start_trimmed == StartTrimmed::Refuse {
+                let lost = log_start - next_offset;
+                return Err(RestoreStop::RetentionPassed { topic, partition, log_start, next_offset, lost });
+            }
+            known.next_offset = log_start;
         }
     }
     Ok(Restored::from(marker))
 }
 
+/// Compares the committed offset of `input` with `next_offset`, where the state stands after transaction `known`.
+fn agrees(
+    facts: &RestoreFacts,
+    input: &CommittedInput,
+    known: u64,
+    next_offset: i64,
+) -> Result<(), RestoreStop> {
+    let (app, brokers) = (facts.app.clone(), facts.brokers.clone());
+    let (topic, partition) = (input.facts.topic.clone(), facts.partition);
+    match (input.committed, input.sequence) {
+        (Some(committed), _) if committed == next_offset => Ok(()),
+        (Some(_), _) if is(Mutant::NoMarkerCheck) => Ok(()),
+        // Committed by the application itself: the offset is right and the state is not.
+        (Some(committed), Some(sequence)) if sequence > known && committed > next_offset => {
+            let changelog = facts.changelog.clone();
+            Err(RestoreStop::StateBehind {
+                topic,
+                partition,
+                committed,
+                sequence,
+                marker: next_offset,
+                known,
+                changelog,
+            })
+        }
+        (Some(committed), _) => {
+            Err(RestoreStop::OffsetsMoved { app, brokers, topic, partition, committed, marker: next_offset })
+        }
+        // All expired together: the state itself says where to go on.
+        (None, _) if facts.inputs.iter().all(|input| input.committed.is_none()) => Ok(()),
+        (None, _) => Err(RestoreStop::OffsetsDeleted { app, brokers, topic, partition, marker: next_offset }),
+    }
+}
+
 /// A task that has never committed starts at the start of its inputs.
-fn fresh(
-    app: &str,
-    partition: u32,
-    inputs: &[CommittedInput],
-    trimmed: StartTrimmed,
-) -> Result<Restored, RestoreStop> {
-    for input in inputs {
+fn fresh(facts: &RestoreFacts) -> Result<Restored, RestoreStop> {
+    let partition = facts.partition;
+    for input in &facts.inputs {
         let topic = input.facts.topic.clone();
         if let Some(committed) = input.committed {
-            return Err(RestoreStop::ChangelogEmptied { app: app.to_owned(), topic, partition, committed });
+            let (app, changelog) = (facts.app.clone(), facts.changelog.clone());
+            return Err(RestoreStop::ChangelogEmptied { app, changelog, topic, partition, committed });
         }
-        if input.facts.log_start > 0 && trimmed == StartTrimmed::Refuse {
+        if input.facts.log_start > 0 && facts.may_start_trimmed == StartTrimmed::Refuse {
             return Err(RestoreStop::InputTrimmed { topic, partition, log_start: input.facts.log_start });
         }
     }
-    let inputs = inputs.iter().map(|input| InputOffset {
+    let inputs = facts.inputs.iter().map(|input| InputOffset {
         topic: input.facts.topic.clone(),
         topic_id: input.facts.topic_id,
         next_offset: input.facts.log_start,

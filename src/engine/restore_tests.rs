@@ -11,7 +11,7 @@ fn changelog() -> Changelog {
 }
 
 fn store() -> StoreFacts {
-    StoreFacts { changelog_topic_id: ID, position: 40, is_stale: false }
+    StoreFacts { folder: "0_2".into(), changelog_topic_id: ID, position: 40, is_stale: false }
 }
 
 fn marker() -> Marker {
@@ -29,9 +29,11 @@ fn facts() -> RestoreFacts {
     let facts = InputFacts { topic: "in".into(), topic_id: [5; 16], log_start: 0, high_watermark: 80 };
     RestoreFacts {
         app: "app".into(),
+        brokers: "host:9092".into(),
+        changelog: "a.s.changelog".into(),
         partition: 2,
         fingerprint: marker().fingerprint,
-        inputs: vec![CommittedInput { facts, committed: Some(50) }],
+        inputs: vec![CommittedInput { facts, committed: Some(50), sequence: Some(9) }],
         marker: Some(marker()),
         may_start_trimmed: StartTrimmed::Refuse,
     }
@@ -79,6 +81,15 @@ fn every_disagreement_is_its_own_refusal() {
         stop(|f| f.inputs[0].committed = Some(49)),
         RestoreStop::OffsetsMoved { committed: 49, .. }
     ));
+    // Set by a person, or committed by an earlier transaction than the state knows: moved. By a later one: the state is short.
+    for (committed, sequence) in [(60, None), (60, Some(9)), (40, Some(10))] {
+        let moved = stop(|f| {
+            f.inputs[0] = CommittedInput { committed: Some(committed), sequence, ..f.inputs[0].clone() }
+        });
+        assert!(matches!(moved, RestoreStop::OffsetsMoved { marker: 50, .. }), "{moved}");
+    }
+    let behind = stop(|f| (f.inputs[0].committed, f.inputs[0].sequence) = (Some(60), Some(10)));
+    assert!(matches!(behind, RestoreStop::StateBehind { sequence: 10, known: 9, .. }), "{behind}");
     assert!(matches!(stop(|f| f.inputs[0].facts.topic_id = [0; 16]), RestoreStop::InputRecreated { .. }));
     assert!(matches!(
         stop(|f| f.inputs[0].facts.log_start = 51),
@@ -115,4 +126,20 @@ fn a_first_start_begins_at_the_log_start_and_refuses_a_trimmed_input_unless_told
     assert_eq!(fresh(0, StartTrimmed::Refuse).map(|r| r.inputs[0].next_offset), Ok(0));
     assert!(matches!(fresh(5, StartTrimmed::Refuse), Err(RestoreStop::InputTrimmed { log_start: 5, .. })));
     assert_eq!(fresh(5, StartTrimmed::Allow).map(|r| r.inputs[0].next_offset), Ok(5));
+}
+
+#[test]
+fn deleted_records_are_gone_without_only_when_told() {
+    let mut facts = facts();
+    facts.inputs[0].facts.log_start = 60;
+    facts.may_start_trimmed = StartTrimmed::Allow;
+    let restored = conclude(facts);
+    assert_eq!(restored.map(|r| (r.sequence, r.inputs[0].next_offset)), Ok((9, 60)));
+}
+
+#[test]
+fn an_offset_that_a_person_set_back_to_the_state_is_accepted() {
+    let mut facts = facts();
+    facts.inputs[0].sequence = None;
+    assert_eq!(conclude(facts).map(|r| r.inputs[0].next_offset), Ok(50));
 }

@@ -78,6 +78,20 @@ pub(crate) enum RestoreError {
         /// What RocksDB said.
         source: StorageError,
     },
+    /// The changelog holds what this program does not know. Nothing of the chunk was written.
+    #[error("task {task}: {topic}-{partition}, records below offset {next}: {source}")]
+    Unknown {
+        /// The task.
+        task: TaskId,
+        /// Changelog topic.
+        topic: String,
+        /// Its partition.
+        partition: u32,
+        /// Offset behind the chunk that was read.
+        next: i64,
+        /// What was found.
+        source: StorageError,
+    },
     /// The damaged store cannot be set aside.
     #[error("task {task}: the damaged store cannot be set aside: {source}")]
     SetAside {
@@ -97,16 +111,6 @@ pub(crate) enum RestoreError {
     /// The task cannot be built.
     #[error(transparent)]
     Task(#[from] TaskError),
-    /// The committed offset's metadata is not ours.
-    #[error(
-        "task {task}: {text}: the offsets were written from outside; set them back to what the state says"
-    )]
-    ForeignOffset {
-        /// The task.
-        task: TaskId,
-        /// What was found.
-        text: String,
-    },
 }
 
 /// Why one attempt ended without a result.
@@ -322,8 +326,7 @@ impl Restorer {
         let cluster = Cluster::new(&config, LAST_OWNERS_TIMEOUT)?;
         let ask: Vec<_> = sub.inputs().map(|(_, topic)| (topic, request.task.partition)).collect();
         let found = cluster.committed(&ask, LAST_OWNERS_TIMEOUT)?;
-        let nonces = found.iter().filter_map(|at| at.metadata.as_ref()?.parse::<Nonce>().ok());
-        Ok(nonces.map(|nonce| nonce.transactional_id).collect())
+        Ok(found.iter().filter_map(nonce).map(|nonce| nonce.transactional_id).collect())
     }
 
     fn open(
@@ -340,6 +343,7 @@ impl Restorer {
         let facts = match &opened.found {
             Found::Fresh => None,
             Found::Existing { metadata, .. } => Some(StoreFacts {
+                folder: self.directory.task_dir(task).display().to_string(),
                 changelog_topic_id: metadata.changelog_topic_id,
                 position: metadata.position,
                 is_stale: millpond_state::is_stale(
@@ -473,8 +477,13 @@ impl Restorer {
         let next = end.map_or(next, |end| end.max(next)).max(job.store.position());
         let wall_ms = self.shared.clock.now().wall_ms;
         let mut records = chunk.iter().map(|record| (record.key().unwrap_or_default(), record.value()));
-        let storage = |source| RestoreError::Storage { task, source };
-        job.store.restore(&mut records, next, wall_ms).map_err(storage)?;
+        job.store.restore(&mut records, next, wall_ms).map_err(|source| match source {
+            StorageError::Format(_) | StorageError::ReservedKey { .. } => {
+                let (topic, partition) = (job.changelog.clone(), task.partition);
+                RestoreError::Unknown { task, topic, partition, next, source }
+            }
+            source => RestoreError::Storage { task, source },
+        })?;
         job.records += chunk.len() as u64;
         chunk.clear();
         self.progress(job, next);
@@ -512,6 +521,8 @@ impl Restorer {
         let inputs = self.input_facts(&job)?;
         let facts = RestoreFacts {
             app: self.topology.app().to_owned(),
+            brokers: self.settings.brokers.clone(),
+            changelog: job.changelog.clone(),
             partition: task.partition,
             fingerprint: job.sub.fingerprint(),
             inputs,
@@ -522,7 +533,7 @@ impl Restorer {
             Ok(restored) => restored,
             Err(source) => return Err(self.disagree(&job, source)),
         };
-        let previous = self.previous_nonce(&job)?;
+        let previous = previous_nonce(&job);
         let options = TaskOptions {
             app: self.topology.app().to_owned(),
             input_partitions: self.facts.input_partitions(&job.sub),
@@ -600,20 +611,28 @@ impl Restorer {
             });
             let PartitionEnds { log_start, high_watermark, .. } = ends;
             let facts = InputFacts { topic: topic.to_owned(), topic_id, log_start, high_watermark };
-            inputs.push(CommittedInput { facts, committed });
+            let sequence = job.committed.get(topic).and_then(nonce).map(|nonce| nonce.sequence);
+            inputs.push(CommittedInput { facts, committed, sequence });
         }
         Ok(inputs)
     }
+}
 
-    fn previous_nonce(&self, job: &Job) -> Result<Option<Nonce>, RestoreError> {
-        let first = job.sub.inputs().next().and_then(|(_, topic)| job.committed.get(topic));
-        let Some(at) = first.filter(|at| at.offset >= 0) else { return Ok(None) };
-        let text = at.metadata.clone().unwrap_or_default();
-        text.parse().map(Some).map_err(|error: crate::engine::ParseNonceError| RestoreError::ForeignOffset {
-            task: job.request.task,
-            text: error.to_string(),
-        })
+/// Returns the nonce of what is committed. An offset that a person set back to where the state stands has none: whatever
+/// nonce is found later is then of a transaction after it.
+fn previous_nonce(job: &Job) -> Option<Nonce> {
+    let (_, topic) = job.sub.inputs().next()?;
+    let at = job.committed.get(topic).filter(|at| at.offset >= 0)?;
+    let nonce = nonce(at);
+    if nonce.is_none() {
+        let (task, offset) = (job.request.task, at.offset);
+        tracing::warn!(%task, topic, offset, "the committed offset was set from outside, to where the state stands");
     }
+    nonce
+}
+
+fn nonce(at: &Position) -> Option<Nonce> {
+    at.metadata.as_ref()?.parse().ok()
 }
 
 /// Why the marker is not there to be read.

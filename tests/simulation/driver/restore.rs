@@ -198,6 +198,7 @@ impl Restorer {
             high_watermark: end,
         };
         let facts = store.found().map(|position| StoreFacts {
+            folder: task.to_string(),
             changelog_topic_id: Topic::Changelog.id(),
             position,
             is_stale: false,
@@ -295,10 +296,14 @@ impl Restorer {
                 log_start: 0,
                 high_watermark,
             };
-            inputs.push(CommittedInput { facts, committed: known.as_ref().map(|(offset, _)| *offset) });
+            let sequence = known.as_ref().and_then(nonce).map(|nonce| nonce.sequence);
+            let committed = known.as_ref().map(|(offset, _)| *offset);
+            inputs.push(CommittedInput { facts, committed, sequence });
         }
         let facts = RestoreFacts {
             app: bank::APP.to_owned(),
+            brokers: String::new(),
+            changelog: Topic::Changelog.name().to_owned(),
             partition: task.partition,
             fingerprint: self.sub.fingerprint(),
             inputs,
@@ -313,9 +318,7 @@ impl Restorer {
             }
             Err(source) => return Err(stop(source.to_string())),
         };
-        let first = committed.first().and_then(Option::as_ref);
-        let previous: Option<Nonce> =
-            first.map(|(_, text)| text.parse()).transpose().map_err(|_| stop("foreign offset".to_owned()))?;
+        let previous = committed.first().and_then(Option::as_ref).and_then(nonce);
         let partitions = self.world.scenario.partitions;
         let options = TaskOptions {
             app: bank::APP.to_owned(),
@@ -345,6 +348,10 @@ impl Restorer {
             fetched,
         })
     }
+}
+
+fn nonce((_, text): &(i64, String)) -> Option<Nonce> {
+    text.parse().ok()
 }
 
 /// Returns the latest of the changelog as a running task's thread is told; see `src/runtime/watch.rs`.
