@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use millpond_topology::{SubTopology, Topology};
 
+use crate::engine::{KnownTopic, Purpose};
 use crate::kafka::{CallError, Cluster, TopicFacts};
 
 /// What every topic of a topology is.
@@ -89,6 +90,30 @@ impl Facts {
 
     fn partitions(&self, topic: &str) -> u32 {
         self.topics.get(topic).map_or(0, |facts| facts.partitions)
+    }
+
+    /// Returns the topics of `topology` as they were found, each once.
+    #[must_use]
+    pub(crate) fn known(&self, topology: &Topology) -> Vec<KnownTopic> {
+        let mut all = BTreeMap::new();
+        for sub in topology.sub_topologies() {
+            let outputs = sub.sinks().iter().map(|sink| (sink.topic.clone(), Purpose::Output));
+            let inputs = sub.inputs().map(|(_, topic)| (topic.to_owned(), Purpose::Input));
+            let changelog = (sub.changelog_topic(topology.app()), Purpose::Changelog);
+            // What is read and written counts as read: its offsets are at stake.
+            all.extend(outputs.chain(inputs).chain([changelog]));
+        }
+        let known = all.into_iter().filter_map(|(name, purpose)| {
+            let TopicFacts { id, partitions } = *self.topics.get(&name)?;
+            Some(KnownTopic { name, purpose, id, partitions })
+        });
+        known.collect()
+    }
+
+    /// Returns the output topics of `topology` that are not read by it as well, with their ids.
+    pub(crate) fn outputs(&self, topology: &Topology) -> Vec<(String, [u8; 16])> {
+        let outputs = self.known(topology).into_iter().filter(|topic| topic.purpose == Purpose::Output);
+        outputs.map(|topic| (topic.name, topic.id)).collect()
     }
 
     /// Returns the topic id.

@@ -119,9 +119,13 @@ impl Streams {
     /// [`StartError`] names what is missing and the cure.
     pub fn new(topology: Topology, settings: Settings, metrics: Metrics) -> Result<Self, StartError> {
         let root = settings.state_dir.join(topology.app());
-        let directory = Directory::open(&root, topology.app(), settings.instance.as_deref())?;
+        let mut directory = Directory::open(&root, topology.app(), settings.instance.as_deref())?;
         let cluster = Arc::new(Cluster::new(&settings.consumer, QUERY_TIMEOUT)?);
         let facts = Arc::new(Facts::gather(&cluster, &topology)?);
+        if settings.roles.has(Role::Processor) {
+            let outputs = facts.outputs(&topology);
+            directory.record_output_topics(outputs.iter().map(|(topic, id)| (topic.as_str(), *id)))?;
+        }
         let parts = Memory::divide(settings.memory_budget, &topology);
         let memory = millpond_state::Shared::new(parts.rocksdb);
         tracing::info!(budget = ?memory.budget(), held = parts.held, "memory of the stores");
@@ -193,6 +197,7 @@ impl Streams {
         });
         let watch = Watch {
             topology: self.topology.clone(),
+            topics: self.facts.known(&self.topology),
             shared: Arc::clone(&self.shared),
             cluster: Arc::clone(&self.cluster),
             threads: threads.clone(),

@@ -1,4 +1,5 @@
-//! The watch thread: ends of partitions, lag, store figures. Off every hot path, about twice a second.
+//! The watch thread: ends of partitions, lag, store figures, and whether the topics are still the same. Off every hot path,
+//! about twice a second.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use millpond_topology::{TaskId, Topology};
 use super::board::{Board, InputLine, TaskPhase};
 use super::messages::ToThread;
 use super::shared::Shared;
+use crate::engine::{KnownTopic, changed};
 use crate::kafka::{Cluster, PartitionEnds};
 use crate::metrics::{InstanceState, Metrics, PartitionMetrics, SourceSample, TaskCount};
 
@@ -23,6 +25,8 @@ const CHANGELOG_EVERY: u32 = 4;
 pub(crate) struct Watch {
     /// The topology.
     pub topology: Topology,
+    /// Its topics as they were at the start.
+    pub topics: Vec<KnownTopic>,
     /// Shared state.
     pub shared: Arc<Shared>,
     /// Queries.
@@ -42,6 +46,7 @@ impl Watch {
         let mut looks = 0u32;
         while !self.shared.is_stopping() {
             let begun = Instant::now();
+            self.topics();
             self.look(&mut partitions);
             if looks.is_multiple_of(CHANGELOG_EVERY) {
                 self.changelog_ends();
@@ -49,6 +54,27 @@ impl Watch {
             looks = looks.wrapping_add(1);
             self.cluster.serve();
             std::thread::sleep(EVERY.saturating_sub(begun.elapsed()));
+        }
+    }
+
+    /// Ends the process when a topic is no longer the one that it was. One that is missing is only told of: it may come back,
+    /// and what comes back under its name is another.
+    fn topics(&self) {
+        let names: Vec<&str> = self.topics.iter().map(|topic| topic.name.as_str()).collect();
+        let found = match self.cluster.topics(&names) {
+            Ok(found) => found,
+            Err(error) => return tracing::debug!(%error, "topics cannot be looked at"),
+        };
+        let fact = |name: &str| found.get(name).map(|facts| (facts.id, facts.partitions));
+        if let Some(stop) = changed(&self.topics, fact) {
+            self.shared.fail(stop.to_string());
+        }
+        let missing: Vec<&str> = names.into_iter().filter(|name| !found.contains_key(*name)).collect();
+        let mut board = self.shared.board();
+        if missing.is_empty() {
+            board.notes.remove("topics");
+        } else {
+            board.notes.insert("topics", format!("no longer there: {}", missing.join(", ")));
         }
     }
 

@@ -62,6 +62,19 @@ pub enum DirectoryError {
         /// The id.
         id: String,
     },
+    /// An output topic is not the one that this instance wrote to.
+    #[error(
+        "output topic {topic} was re-created since this instance last ran: the events before are gone for whoever had not \
+         read them; the state here is whole. Once its readers know (a sink in PostgreSQL needs an empty database: createdb, \
+         then `millpond migrate`), delete the line of {topic} from outputTopics in {path} and start again: new events go to \
+         the new topic"
+    )]
+    OutputRecreated {
+        /// The instance file.
+        path: PathBuf,
+        /// The topic.
+        topic: String,
+    },
     /// It cannot be created or written.
     #[error(
         "{path} cannot be written: {source}: make state.dir writable for this user, on a disk with space"

@@ -1,5 +1,6 @@
-//! `instance.json`: who this instance is, and every transactional id it ever used.
+//! `instance.json`: who this instance is, every transactional id it ever used, and the topics it wrote its results to.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -10,7 +11,7 @@ use super::atomic_file;
 use super::error::DirectoryError;
 
 /// Name of the file.
-const NAME: &str = "instance.json";
+pub(super) const NAME: &str = "instance.json";
 
 /// Format version written and known.
 const FORMAT_VERSION: u64 = 1;
@@ -27,6 +28,9 @@ pub(super) struct Instance {
     pub(super) app: String,
     pub(super) instance_id: String,
     pub(super) transactional_ids: Vec<String>,
+    /// Topic ids of the outputs by name; absent in files of programs that did not note them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) output_topics: BTreeMap<String, String>,
 }
 
 /// Read first: the rest of the file may look different in another version.
@@ -57,6 +61,7 @@ impl Instance {
                 app: app.to_owned(),
                 instance_id: id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
                 transactional_ids: Vec::new(),
+                output_topics: BTreeMap::new(),
             },
         };
         if kept.as_ref() != Some(&instance) {

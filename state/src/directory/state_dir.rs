@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use millpond_topology::TaskId;
 
 use super::error::DirectoryError;
-use super::instance::Instance;
+use super::instance::{Instance, NAME};
 use super::lock::Lock;
 
 /// The state directory `<state.dir>/<app.id>`, locked for this process until dropped. Layout:
@@ -62,6 +62,31 @@ impl Directory {
         next.transactional_ids.push(id.to_owned());
         next.write(&self.root)?;
         self.instance = next;
+        Ok(())
+    }
+
+    /// Notes the topic ids of outputs, by name, durably. Names that are known keep the id they were first noted with.
+    ///
+    /// # Errors
+    /// [`DirectoryError::OutputRecreated`] when a known one has another id, [`DirectoryError::Unwritable`]; nothing is noted
+    /// then.
+    pub fn record_output_topics<'t>(
+        &mut self,
+        topics: impl IntoIterator<Item = (&'t str, [u8; 16])>,
+    ) -> Result<(), DirectoryError> {
+        let mut next = self.instance.clone();
+        for (topic, id) in topics {
+            let id = uuid::Uuid::from_bytes(id).to_string();
+            let known = next.output_topics.entry(topic.to_owned()).or_insert_with(|| id.clone());
+            if *known != id {
+                let (path, topic) = (self.root.join(NAME), topic.to_owned());
+                return Err(DirectoryError::OutputRecreated { path, topic });
+            }
+        }
+        if next.output_topics != self.instance.output_topics {
+            next.write(&self.root)?;
+            self.instance = next;
+        }
         Ok(())
     }
 

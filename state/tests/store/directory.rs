@@ -130,3 +130,20 @@ fn tasks_on_disk_are_those_with_a_database() {
     assert_eq!(directory.tasks_on_disk().unwrap(), want);
     assert_eq!(directory.task_dir(TaskId::new(0, 3)), dir.path().join("0_3"));
 }
+
+#[test]
+fn a_re_created_output_topic_is_refused_and_the_first_id_stays_noted() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut directory = Directory::open(dir.path(), "app", Some("one")).unwrap();
+    directory.record_output_topics([("a", [1; 16]), ("b", [2; 16])]).unwrap();
+    directory.record_output_topics([("b", [2; 16]), ("c", [3; 16])]).unwrap();
+    let noted = instance_json(dir.path());
+    assert_eq!(noted["outputTopics"].as_object().map(|topics| topics.len()), Some(3), "{noted}");
+    let error = directory.record_output_topics([("d", [4; 16]), ("b", [9; 16])]).unwrap_err();
+    assert!(matches!(&error, DirectoryError::OutputRecreated { topic, .. } if topic == "b"), "{error}");
+    assert!(error.to_string().contains("instance.json"), "{error}");
+    drop(directory);
+    assert_eq!(instance_json(dir.path()), noted, "nothing is noted by a refusal");
+    let mut again = Directory::open(dir.path(), "app", None).unwrap();
+    assert!(again.record_output_topics([("a", [9; 16])]).is_err(), "the note outlives the process");
+}
