@@ -6,6 +6,7 @@ use millpond_membership::Role;
 use super::{Exit, Failure, Global, migrate};
 use crate::app::App;
 use crate::config::{Config, RoleSet, Setting as _};
+use crate::runtime::ApplicationError;
 use crate::topics::{self, Difference};
 
 const AFTER_HELP: &str = "\
@@ -14,7 +15,7 @@ SIGINT end it: it finishes, commits and flushes within shutdown.timeout. Its hea
 http.listen: /livez, /readyz, /status, /metrics.
 
 Exit codes: 0 stopped as asked, 1 failed while running, 2 wrong usage or configuration, 4 topics are
-missing or not as configured.";
+missing or not as configured, or the state directory cannot be used.";
 
 /// Arguments of `millpond run`.
 #[derive(Clone, Debug, Args)]
@@ -38,9 +39,15 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     if config.roles.0.has(Role::Sink) {
         prepare_schema(&config, args)?;
     }
-    let failed = |error| Failure::new(Exit::Failed, "millpond::run", error);
-    crate::runtime::run(&config, args.app).map_err(failed)?;
+    crate::runtime::run(&config, args.app).map_err(failure)?;
     Ok(Exit::Ok)
+}
+
+fn failure(error: ApplicationError) -> Failure {
+    match error.is_precondition() {
+        true => Failure::new(Exit::Precondition, "millpond::run::precondition", error),
+        false => Failure::new(Exit::Failed, "millpond::run", error),
+    }
 }
 
 /// Makes sure of the topics: a mistake is told before a group is joined or a store is opened.

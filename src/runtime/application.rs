@@ -56,6 +56,14 @@ pub enum ApplicationError {
     System(#[from] std::io::Error),
 }
 
+impl ApplicationError {
+    /// Says whether something that must hold before did not: nothing has run, and another start changes nothing.
+    #[must_use]
+    pub fn is_precondition(&self) -> bool {
+        matches!(self, Self::Start(StartError::Directory(_) | StartError::Facts(_)))
+    }
+}
+
 /// The running sink, shared by the instance, HTTP and the watcher, and taken out to be shut down.
 #[derive(Clone)]
 struct SinkSlot(Arc<Mutex<Option<sink::Handle>>>);
