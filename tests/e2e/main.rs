@@ -16,6 +16,7 @@ mod idle_lag;
 mod kills;
 mod owners;
 mod poison;
+mod refusals;
 mod refused;
 mod shutdown;
 mod verify;

@@ -154,6 +154,11 @@ impl Node {
         self.status().and_then(|status| status["tasks"].as_array().map(Vec::len)).unwrap_or(0)
     }
 
+    /// Returns its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it as a crash would, and waits until it is gone.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
