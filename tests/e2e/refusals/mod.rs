@@ -171,8 +171,10 @@ fn told(world: &World, code: Option<i32>, log: &str) -> String {
 
 /// Returns the report that a failed command ends with, on one line, as the log lines of the end say it.
 fn last_words(log: &str) -> String {
-    let report = log.rsplit_once("\nError: ").or_else(|| log.split_once("Error: "));
-    let (_, report) = report.unwrap_or_else(|| panic!("no report:\n{log}"));
+    // The code of the failure stands alone on the first line of the report.
+    let begins = |line: &&str| line.starts_with("millpond::") && !line.contains(' ');
+    let at = log.lines().rev().find(begins).and_then(|code| log.rfind(code));
+    let report = at.and_then(|at| log.get(at..)).unwrap_or_else(|| panic!("no report:\n{log}"));
     let line = |line: &str| {
         let line = line.trim();
         let bare = line.strip_prefix("x ").or_else(|| line.strip_prefix("| ")).unwrap_or(line);
