@@ -11,6 +11,9 @@ use crate::record::RawRecord;
 /// Prefixes of the headers that a dead letter replaces.
 const REPLACED: [&[u8]; 2] = [b"__streams.errors.", b"x-dlq-"];
 
+/// Bytes of key and original headers that fit beside the longest value.
+const BESIDE_BYTES: usize = 64 * 1024;
+
 /// What the dead letter says.
 pub(crate) struct Reason<'a> {
     pub(crate) app: &'a str,
@@ -29,10 +32,23 @@ fn text_header(raw: &dyn RawRecord, name: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(found.1?).into_owned())
 }
 
+/// Returns the headers of a record that its dead letter keeps.
+fn kept(raw: &dyn RawRecord) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+    let all = (0..raw.header_count()).filter_map(|at| raw.header(at));
+    all.filter(|(name, _)| !REPLACED.iter().any(|prefix| name.starts_with(prefix)))
+}
+
+fn size((name, value): (&[u8], Option<&[u8]>)) -> usize {
+    name.len() + value.map_or(0, <[u8]>::len)
+}
+
 /// Emits the dead letter of `raw` to the sink `sink`.
 pub(crate) fn emit(outputs: &mut Outputs, sink: usize, raw: &dyn RawRecord, reason: &Reason<'_>) {
     let value = raw.value();
-    let cut = value.filter(|value| value.len() > reason.value_bytes_max);
+    // Key and headers are kept whole; what they take beyond their room is taken from the value.
+    let beside = raw.key().map_or(0, <[u8]>::len) + kept(raw).map(size).sum::<usize>();
+    let value_bytes_max = reason.value_bytes_max.saturating_sub(beside.saturating_sub(BESIDE_BYTES));
+    let cut = value.filter(|value| value.len() > value_bytes_max);
     // A timestamp that the input should not have had would be refused again by the dead-letter topic.
     let usable = raw.timestamp_ms() >= 0 && reason.code != "INVALID_TIMESTAMP";
     // Anyone can write these headers: what is not a number counts as absent.
@@ -61,15 +77,12 @@ pub(crate) fn emit(outputs: &mut Outputs, sink: usize, raw: &dyn RawRecord, reas
         let digest = Sha256::digest(value);
         added.push(("x-dlq-original-sha256", digest.iter().map(|byte| format!("{byte:02x}")).collect()));
     }
-    let kept = (0..raw.header_count())
-        .filter_map(|at| raw.header(at))
-        .filter(|(name, _)| !REPLACED.iter().any(|prefix| name.starts_with(prefix)));
     let output = RawOutput {
         key: raw.key(),
         keyless_partition: reason.partition,
-        value: cut.map_or(value, |value| value.get(..reason.value_bytes_max)),
+        value: cut.map_or(value, |value| value.get(..value_bytes_max)),
         timestamp_ms: if usable { raw.timestamp_ms() } else { reason.wall_ms },
     };
     let added = added.iter().map(|(name, value)| (name.as_bytes(), Some(value.as_bytes())));
-    outputs.emit_raw(sink, &output, kept.chain(added));
+    outputs.emit_raw(sink, &output, kept(raw).chain(added));
 }

@@ -189,6 +189,14 @@ impl<R: RawRecord> Task<R> {
         Ok(done)
     }
 
+    /// Returns where the next record comes from, if there is one that can be processed.
+    #[must_use]
+    pub fn next_source(&self, now: Now) -> Option<SourcePosition<'_>> {
+        let input = self.inputs.get(self.choose(now)?)?;
+        let offset = input.peek()?.offset();
+        Some(SourcePosition { topic: &input.topic, partition: self.id.partition, offset })
+    }
+
     /// Turns the next record into a dead letter without processing it; its timestamp does not move stream
     /// time. Returns how many records it rejected: 0 when there is none, or when the transaction is sealed.
     ///

@@ -13,7 +13,7 @@ pub struct TaskOptions {
     pub sink_partitions: Vec<u32>,
     /// How far a record's timestamp may be ahead of the host's clock, ms (24 h unless configured).
     pub timestamp_max_ahead_ms: i64,
-    /// Longest value that a dead letter carries, bytes; a longer one is cut.
+    /// Longest value that a dead letter carries, bytes; a longer one is cut. Key and headers over 64 KiB shorten it.
     pub dead_letter_value_bytes_max: usize,
     /// Most memory for committed values of stores that are held in memory, bytes; 0 holds none.
     pub held_bytes_max: usize,

@@ -155,6 +155,24 @@ fn a_value_too_large_to_carry_is_cut_and_described() {
 }
 
 #[test]
+fn large_headers_and_keys_are_kept_and_leave_less_room_for_the_value() {
+    // 64 bytes of value fit beside 65,536 of key and headers.
+    let value = format!("dead;{:059}", 0);
+    for (beside, carried) in [(65_536, 64), (65_537, 63), (65_590, 10), (65_600, 0), (300_000, 0)] {
+        let mut given = record(7, "k", &value);
+        given.headers = vec![(b"a".to_vec(), Some(vec![b'h'; beside - 2]))];
+        dead_letter(given, |_, view| {
+            assert_eq!(view.value().map(text), Some(value[..carried].to_owned()), "{beside}");
+            let names: Vec<_> =
+                headers(view).into_iter().map(|(name, value)| (name, value.map(|v| v.len()))).collect();
+            assert_eq!(names[0], ("a".to_owned(), Some(beside - 2)));
+            let is_described = names.iter().any(|(name, _)| name == "x-dlq-original-sha256");
+            assert_eq!(is_described, carried < 64, "{beside}");
+        });
+    }
+}
+
+#[test]
 fn an_implausible_timestamp_is_not_carried_to_the_topic() {
     for timestamp_ms in [-1, i64::MIN, WALL_MS + 1001, i64::MAX] {
         dead_letter(record(timestamp_ms, "k", "say x"), |_, view| {
