@@ -53,6 +53,8 @@ fn field_rows() -> Vec<Row> {
         amount("i64::MAX + 1", "9223372036854775808", "AMOUNT_OUT_OF_RANGE"),
         amount("one above the limit", "1000000000000001", "AMOUNT_OUT_OF_RANGE"),
         amount("a thousand digits", &"9".repeat(1000), "AMOUNT_OUT_OF_RANGE"),
+        amount("60,000 digits", &"9".repeat(60_000), "AMOUNT_OUT_OF_RANGE"),
+        amount("i64::MIN", "-9223372036854775808", "AMOUNT_OUT_OF_RANGE"),
         amount("float", "5.0", "BAD_FIELD"),
         amount("exponent", "5e0", "BAD_FIELD"),
         amount("large exponent", "1e3", "BAD_FIELD"),
@@ -104,6 +106,7 @@ fn text_rows() -> Vec<Row> {
         let (before, after) = GOOD.split_once("e-1").expect("the event id");
         [before.as_bytes(), bytes, after.as_bytes()].concat()
     };
+    let ignored = |value: &[u8]| [GOOD.trim_end_matches("}}").as_bytes(), br#","x":"#, value, b"}}"].concat();
     vec![
         raw(
             "array instead of an object",
@@ -115,6 +118,11 @@ fn text_rows() -> Vec<Row> {
         raw("empty value", b"", "NOT_JSON"),
         raw("white space", b" \n", "NOT_JSON"),
         raw("invalid UTF-8", &inserted(b"\xff"), "NOT_JSON"),
+        raw("invalid UTF-8 in an ignored field", &ignored(b"\"\xff\""), "NOT_JSON"),
+        raw("lone surrogate in an ignored field", &ignored(br#""\ud800""#), "NOT_JSON"),
+        raw("control character in an ignored field", &ignored(b"\"\x01\""), "NOT_JSON"),
+        raw("leading zero in an ignored field", &ignored(b"00"), "NOT_JSON"),
+        raw("million digits", &ignored(&vec![b'9'; 1_000_000]), "TOO_LARGE"),
         raw("overlong UTF-8", &inserted(b"\xc0\xaf"), "NOT_JSON"),
         raw("surrogate in UTF-8", &inserted(b"\xed\xa0\x80"), "NOT_JSON"),
         raw("lone surrogate escape", &inserted(br"\ud800"), "NOT_JSON"),
@@ -234,6 +242,7 @@ fn what_is_just_allowed_is_processed() {
         ("64 levels", GOOD.replacen(r#""n""#, &format!(r#""n","x":{nested}"#), 1)),
         ("128 bytes of text", GOOD.replacen(r#""n""#, &format!("\"{}\"", "~".repeat(128)), 1)),
         ("the greatest amount", GOOD.replacen(":5}", ":1000000000000000}", 1)),
+        ("a later schema", GOOD.replacen('{', r#"{"schemaVersion":99,"#, 1)),
         ("unknown fields", GOOD.replacen(r#""n""#, r#""n","x":1e400,"y":{"日本":["\ud83d\ude00"]}"#, 1)),
     ] {
         let mut bench = Bench::over(MemoryState::new(), PARTITIONS, partition_for(b"7", PARTITIONS));
@@ -244,4 +253,27 @@ fn what_is_just_allowed_is_processed() {
     let latest =
         OwnedRecord { timestamp_ms: WALL_MS + 86_400_000, ..record(Some(b"7"), Some(GOOD.as_bytes())) };
     assert_eq!(bench.run(ORDERS, latest).expect("processed")[0].0, "account.events", "24 h ahead");
+}
+
+/// An event id says nothing about what is asked for: an order is known by its user and its number.
+#[test]
+fn an_event_id_may_come_again_and_an_order_with_another_amount_may_not() {
+    let mut bench = Bench::over(MemoryState::new(), PARTITIONS, partition_for(b"7", PARTITIONS));
+    let mut run = |value: &str| {
+        let outputs = bench.run(ORDERS, record(Some(b"7"), Some(value.as_bytes()))).expect("processed");
+        outputs
+            .into_iter()
+            .map(|(topic, record)| (topic, text_of(&record.headers, "x-dlq-error-code")))
+            .collect::<Vec<_>>()
+    };
+    let event = || ("account.events".to_owned(), String::new());
+    assert_eq!(run(GOOD), [event()]);
+    assert_eq!(
+        run(&GOOD.replace(r#""orderId":1"#, r#""orderId":2"#)),
+        [event()],
+        "another order of the same event id"
+    );
+    assert_eq!(run(&GOOD.replace("e-1", "e-2")), [], "the same order of another event id");
+    let conflict = ("deadletter.events".to_owned(), "ORDER_CONFLICT".to_owned());
+    assert_eq!(run(&GOOD.replace(":5}", ":6}")), [conflict]);
 }

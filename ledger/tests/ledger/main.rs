@@ -9,10 +9,13 @@
 
 mod bad_input;
 mod bench;
+mod compare;
 mod controls;
 mod edges;
 mod golden;
 mod input;
+mod interleaved;
+mod limits;
 mod model;
 mod run;
 mod sequences;

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use millpond_ledger::{Account, AccountCodec, OrderCodec, OrderRecord, Topics, topology};
-use millpond_topology::{
-    Codec, OutputRecord, OwnedRecord, TaskId, TestDriver, changelog_key, partition_for, split_changelog_key,
-};
+use millpond_ledger::{Topics, topology};
+use millpond_topology::{OutputRecord, OwnedRecord, TaskId, TestDriver, changelog_key, partition_for};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::compare::{compare_counts, compare_row};
 use crate::input::{Input, WALL_MS};
 use crate::model::{Effect, Model};
 
@@ -31,8 +30,17 @@ pub(crate) struct Run {
     piped: Vec<Wanted>,
     open: bool,
     outputs: Vec<OutputRecord>,
-    /// How many of the outputs are checked.
-    balances: BTreeMap<u64, (i64, u64)>,
+    /// What the outputs so far say of each user.
+    followed: BTreeMap<u64, Followed>,
+}
+
+/// An account as its events tell it.
+#[derive(Debug, Default)]
+struct Followed {
+    balance: i64,
+    version: u64,
+    credited: i128,
+    debited: i128,
 }
 
 fn partition_of(user: u64) -> u32 {
@@ -48,7 +56,7 @@ impl Run {
             piped: Vec::new(),
             open: false,
             outputs: Vec::new(),
-            balances: BTreeMap::new(),
+            followed: BTreeMap::new(),
         }
     }
 
@@ -110,6 +118,15 @@ impl Run {
             self.follow(output);
         }
         self.outputs.extend(fresh);
+        for (user, account) in &self.model.accounts {
+            let Followed { balance, credited, debited, .. } = self.followed[user];
+            assert_eq!(
+                (account.balance, account.credited, account.debited),
+                (balance.into(), credited, debited)
+            );
+            assert_eq!(account.balance, account.credited - account.debited, "user {user}");
+            assert!(account.balance >= -account.overdraft, "user {user}");
+        }
         for partition in 0..PARTITIONS {
             let accounts = self.model.accounts.iter().filter(|(user, _)| partition_of(**user) == partition);
             let (mut keys, mut sums) = (0u64, [0i128; 3]);
@@ -132,14 +149,15 @@ impl Run {
         let event: Value =
             serde_json::from_slice(output.record.value.as_deref().expect("a value")).expect("JSON");
         let payload = &event["payload"];
-        let (balance, version) =
-            self.balances.entry(payload["userId"].as_u64().expect("a user")).or_default();
+        let Followed { balance, version, credited, debited } =
+            self.followed.entry(payload["userId"].as_u64().expect("a user")).or_default();
         if let Some(new) = payload["accountVersion"].as_u64() {
             assert_eq!(new, *version + 1, "no version is missing: {event}");
             *version = new;
         }
         if let Some(delta) = payload["deltaFen"].as_i64() {
             *balance += delta;
+            *(if delta > 0 { credited } else { debited }) += i128::from(delta.abs());
             assert_eq!(payload["balanceAfterFen"].as_i64(), Some(*balance), "{event}");
         }
         if payload["balanceFen"].is_i64() {
@@ -206,61 +224,12 @@ impl Run {
         let mut stored = [0usize; 4];
         for partition in 0..PARTITIONS {
             for (key, value) in self.driver.state(TaskId::new(0, partition)) {
-                let (store, key) = split_changelog_key(&key).expect("a store id");
-                stored[usize::from(store)] += 1;
-                let user = u64::from_be_bytes(key[..8].try_into().unwrap());
+                let (store, user) = compare_row(&self.model, &key, &value);
                 assert_eq!(partition_of(user), partition);
-                match store {
-                    1 => self.compare_account(user, &AccountCodec::new().decode(&value).expect("an account")),
-                    2 => {
-                        let order = u64::from_be_bytes(key[8..].try_into().unwrap());
-                        self.compare_order(
-                            (user, order),
-                            &OrderCodec::new().decode(&value).expect("an order"),
-                        );
-                    }
-                    _ => {
-                        let reference = String::from_utf8(key[9..].to_vec()).unwrap();
-                        assert!(self.model.references.contains(&(user, key[8] == 0, reference)));
-                    }
-                }
+                stored[usize::from(store)] += 1;
             }
         }
-        let model = &self.model;
-        assert_eq!(stored, [0, model.accounts.len(), model.orders.len(), model.references.len()]);
-    }
-
-    fn compare_account(&self, user: u64, found: &Account) {
-        let want = &self.model.accounts[&user];
-        let wide = |fen: millpond_ledger::Fen| i128::from(fen.get());
-        assert_eq!(
-            (
-                wide(found.balance),
-                wide(found.overdraft),
-                wide(found.total_credited),
-                wide(found.total_debited)
-            ),
-            (want.balance, want.overdraft, want.credited, want.debited)
-        );
-        assert_eq!(format!("{:?}", found.status).to_lowercase(), want.status);
-        assert_eq!((format!("{:?}", found.currency), found.version), (want.currency.clone(), want.version));
-    }
-
-    fn compare_order(&self, key: (u64, u64), found: &OrderRecord) {
-        let want = &self.model.orders[&key];
-        assert_eq!(
-            (i128::from(found.amount.get()), i128::from(found.refunded.get()), &found.refund_ids),
-            (want.amount, want.refunded, &want.refunds)
-        );
-        let outcome: String = match want.outcome {
-            "debited" => "Debited".into(),
-            "cancelled" => "DebitedAndCancelled".into(),
-            "early" => "CancellationRemembered".into(),
-            reason => {
-                reason.split('_').map(|word| word[..1].to_owned() + &word[1..].to_lowercase()).collect()
-            }
-        };
-        assert_eq!(format!("{:?}", found.outcome), outcome);
+        compare_counts(&self.model, stored);
     }
 
     /// Returns the stored bytes of a user's account.

@@ -36,7 +36,8 @@ fn name() -> impl Strategy<Value = String> {
     prop::sample::select(vec!["a", "b", "c", "\"quoted\\", "~ ~"]).prop_map(str::to_owned)
 }
 
-fn what() -> impl Strategy<Value = What> {
+/// Any event, few of each kind apart.
+pub(crate) fn what() -> impl Strategy<Value = What> {
     let order = || 1u64..4;
     prop_oneof![
         8 => (order(), amount(), currency())
