@@ -46,13 +46,16 @@ impl FromStr for Nonce {
     type Err = ParseNonceError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        parse(text).ok_or_else(|| ParseNonceError(text.to_owned()))
+        // One transaction has one nonce: signs, leading zeros and capitals are not what millpond writes.
+        let nonce = parse(text).filter(|nonce| nonce.to_string() == text);
+        nonce.ok_or_else(|| ParseNonceError(text.to_owned()))
     }
 }
 
 fn parse(text: &str) -> Option<Nonce> {
     let mut parts = text.splitn(5, ';');
-    if parts.next()? != "mp1" {
+    let is_printable = text.bytes().all(|byte| (0x20..=0x7e).contains(&byte));
+    if parts.next()? != "mp1" || !is_printable {
         return None;
     }
     let (process, acquisition) = parts.next()?.split_once('-')?;
@@ -62,7 +65,7 @@ fn parse(text: &str) -> Option<Nonce> {
     };
     let sequence = parts.next()?.parse().ok()?;
     let attempt = parts.next()?.parse().ok()?;
-    let transactional_id = parts.next()?.to_owned();
+    let transactional_id = parts.next().filter(|id| !id.is_empty())?.to_owned();
     Some(Nonce { incarnation, sequence, attempt, transactional_id })
 }
 
@@ -84,6 +87,22 @@ mod tests {
         for wrong in
             ["", "mp1", "mp2;00000000000000ab-7;12;1;x", "mp1;ab-7;12;1;x", "mp1;00000000000000ab-7;12;x"]
         {
+            assert!(wrong.parse::<Nonce>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn no_other_spelling_of_a_nonce_is_one() {
+        for wrong in [
+            "mp1;+0000000000000ab-7;12;1;x",
+            "mp1;00000000000000AB-7;12;1;x",
+            "mp1;00000000000000ab-+7;12;1;x",
+            "mp1;00000000000000ab-07;12;1;x",
+            "mp1;00000000000000ab-7;+12;1;x",
+            "mp1;00000000000000ab-7;12;01;x",
+            "mp1;00000000000000ab-7;12;1;",
+            "mp1;00000000000000ab-7;12;1;\u{e9}",
+        ] {
             assert!(wrong.parse::<Nonce>().is_err(), "{wrong}");
         }
     }

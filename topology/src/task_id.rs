@@ -44,7 +44,9 @@ impl FromStr for TaskId {
                 Err(wrong())
             }
         };
-        Ok(Self { subtopology: number(subtopology)?, partition: number(partition)? })
+        let id = Self { subtopology: number(subtopology)?, partition: number(partition)? };
+        // A directory `0_03` beside `0_3` would be a second store of the same task.
+        if id.to_string() == text { Ok(id) } else { Err(wrong()) }
     }
 }
 
@@ -57,7 +59,9 @@ mod tests {
         let id = TaskId::new(0, 3);
         assert_eq!(id.to_string(), "0_3");
         assert_eq!("12_34".parse(), Ok(TaskId::new(12, 34)));
-        for wrong in ["", "_", "0", "0_", "_0", "0_-1", "+0_1", "0_1_2", "a_b", "0_4294967296"] {
+        for wrong in
+            ["", "_", "0", "0_", "_0", "0_-1", "+0_1", "0_1_2", "a_b", "0_4294967296", "00_3", "0_03"]
+        {
             assert!(wrong.parse::<TaskId>().is_err(), "{wrong}");
         }
     }
