@@ -48,6 +48,9 @@ impl ProducerSettings {
             // idempotent producer in flight per partition, and its broker thread spins while the rest waits.
             .default("batch.size", "1000000")
             .default("batch.num.messages", "100000")
+            // The topics' max.message.bytes decides what is too large; by default the client would refuse a dead letter
+            // that its topic takes.
+            .default("message.max.bytes", "10000000")
             .default("queue.buffering.max.messages", "0")
             .default("compression.type", "lz4");
         Self { config, transaction_timeout, retry_backoff }

@@ -74,12 +74,24 @@ pub(crate) enum ThreadError {
         /// What the client said.
         text: String,
     },
-    /// Kafka refuses what cannot be blamed on an input, or refuses the dead letter itself.
+    /// Kafka refuses what cannot be blamed on an input.
     #[error(
-        "Kafka refuses a record (code {code}) that comes from no input record, or a dead letter itself: raise \
-         max.message.bytes of the output, dead-letter and changelog topics"
+        "Kafka refuses a record (code {code}) that comes from no input record: raise max.message.bytes of the output, \
+         dead-letter and changelog topics"
     )]
     Refused {
+        /// Kafka's code.
+        code: i32,
+    },
+    /// Kafka refuses even the dead letter of an input.
+    #[error(
+        "{place}: Kafka refuses its output and its dead letter (code {code}), so that it can neither be processed nor put \
+         aside: raise max.message.bytes of the dead-letter topic (and kafka.producer.message.max.bytes, if it is set), then \
+         start again; the record is processed then"
+    )]
+    RefusedLetter {
+        /// Topic, partition and offset of the input.
+        place: String,
         /// Kafka's code.
         code: i32,
     },
@@ -108,8 +120,8 @@ pub(crate) struct StreamThread {
     records_max: usize,
     /// The only task that works meanwhile.
     suspect: usize,
-    /// The refused record is being replaced by its dead letter.
-    rejecting: bool,
+    /// The input whose refused record is being replaced by its dead letter.
+    rejecting: Option<String>,
     /// No record was to blame: punctuators get a transaction of their own next.
     punctuators_alone: bool,
     /// Records in the transaction that is being committed.
@@ -159,7 +171,7 @@ impl StreamThread {
             since: None,
             records_max: usize::MAX,
             suspect: 0,
-            rejecting: false,
+            rejecting: None,
             punctuators_alone: false,
             committing: 0,
             retry_at: None,
@@ -554,7 +566,10 @@ impl StreamThread {
 
     /// Kafka refused a record: narrows it down, and makes a dead letter of the input that causes it.
     fn halve(&mut self, refused_code: i32) -> Result<(), ThreadError> {
-        if self.rejecting || self.committing == 0 {
+        if let Some(place) = self.rejecting.take() {
+            return Err(ThreadError::RefusedLetter { place, code: refused_code });
+        }
+        if self.committing == 0 {
             return Err(ThreadError::Refused { code: refused_code });
         }
         if self.records_max > 1 {
@@ -571,11 +586,13 @@ impl StreamThread {
         };
         let reason = if is_too_large(refused_code) { "TOO_LARGE" } else { "INVALID_TIMESTAMP" };
         let refused = ProcessError::dead_letter(reason, "Kafka refused an output of this record");
+        let place =
+            owned.task.next_source(now).map(|at| format!("{}-{}@{}", at.topic, at.partition, at.offset));
         owned.task.reject_next(now, refused)?;
-        self.rejecting = true;
+        self.rejecting = place;
         self.work_unlimited();
         self.commit()?;
-        self.rejecting = false;
+        self.rejecting = None;
         Ok(())
     }
 

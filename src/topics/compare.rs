@@ -6,7 +6,7 @@ use super::wanted::{Kind, REPLICAS_FOR_TWO_IN_SYNC, TOMBSTONE_RETENTION_MS, Want
 use crate::config::{Config, Replication};
 
 /// The producers' `batch.size` unless `kafka.producer` sets it.
-const BATCH_BYTES: u64 = 1_000_000;
+const BATCH_BYTES: i64 = 1_000_000;
 
 /// A topic as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,6 +61,7 @@ pub fn compare(wanted: &Wanted, found: &Found, config: &Config) -> Vec<Differenc
     comparison.future_timestamps();
     comparison.replicas();
     comparison.batches();
+    comparison.dead_letters();
     comparison.differences
 }
 
@@ -97,7 +98,7 @@ impl Comparison<'_> {
                                 in it cannot be changed"
                     .to_owned()
             }
-            Kind::Input | Kind::Output => {
+            Kind::Input | Kind::Output | Kind::DeadLetters => {
                 let section = self.wanted.section;
                 format!(
                     "set {section}.partitions={found} if the topic is right; a topic with records \
@@ -115,14 +116,16 @@ impl Comparison<'_> {
         if found != policy {
             let why = match self.wanted.kind {
                 Kind::Changelog => "old balances would be deleted",
-                Kind::Input | Kind::Output => "records with the same key would replace each other",
+                Kind::Input | Kind::Output | Kind::DeadLetters => {
+                    "records with the same key would replace each other"
+                }
             };
             let what = format!("has cleanup.policy={found}, {policy} is needed: {why}");
             self.differs(Severity::Wrong, what, self.alter("cleanup.policy", policy));
         }
         let (key, least) = match self.wanted.kind {
             Kind::Changelog => ("delete.retention.ms", TOMBSTONE_RETENTION_MS),
-            Kind::Input | Kind::Output => ("retention.ms", self.planned("retention.ms")),
+            Kind::Input | Kind::Output | Kind::DeadLetters => ("retention.ms", self.planned("retention.ms")),
         };
         let least = i64::try_from(least).unwrap_or(i64::MAX);
         let kept = self.found.number(key).filter(|kept| (0..least).contains(kept));
@@ -159,7 +162,7 @@ impl Comparison<'_> {
         let key = "message.timestamp.after.max.ms";
         let ahead_ms = i64::try_from(self.config.timestamp.max_ahead.ms()).unwrap_or(i64::MAX);
         let found = self.found.number(key).filter(|found| *found < ahead_ms);
-        if let (Kind::Output, Some(found)) = (self.wanted.kind, found) {
+        if let (Kind::Output | Kind::DeadLetters, Some(found)) = (self.wanted.kind, found) {
             let what = format!(
                 "has {key}={found}, less than timestamp.max_ahead ({ahead_ms} ms): the broker refuses outputs of inputs \
                  dated between the two, which then become dead letters"
@@ -196,14 +199,34 @@ impl Comparison<'_> {
         }
     }
 
+    /// A dead letter is larger than its record by its headers; its topic must take those of the largest records.
+    fn dead_letters(&mut self) {
+        let key = "max.message.bytes";
+        let least = i64::try_from(self.planned(key)).unwrap_or(i64::MAX);
+        let batch = self.batch_bytes();
+        let most = self.found.number(key).filter(|most| (batch..least).contains(most));
+        if let (Kind::DeadLetters, Some(most)) = (self.wanted.kind, most) {
+            let what = format!(
+                "has {key}={most}, less than the {least} it is planned with: the dead letter of a record of almost that size \
+                 would be refused and stop the process"
+            );
+            self.differs(Severity::Weak, what, self.alter(key, &least.to_string()));
+        }
+    }
+
+    /// Returns the size to which the producers fill batches.
+    fn batch_bytes(&self) -> i64 {
+        let set = self.config.kafka.producer.get("batch.size").and_then(|bytes| bytes.parse().ok());
+        set.unwrap_or(BATCH_BYTES)
+    }
+
     /// A producer fills batches to its `batch.size`; the broker refuses one that is larger than it takes.
     fn batches(&mut self) {
         if self.wanted.kind == Kind::Input {
             return;
         }
-        let batch = self.config.kafka.producer.get("batch.size").and_then(|bytes| bytes.parse().ok());
-        let batch: u64 = batch.unwrap_or(BATCH_BYTES);
-        let most = self.found.number("max.message.bytes").and_then(|bytes| u64::try_from(bytes).ok());
+        let batch = self.batch_bytes();
+        let most = self.found.number("max.message.bytes");
         if let Some(most) = most.filter(|most| *most < batch) {
             let what = format!("has max.message.bytes={most}, less than the producers' batch.size {batch}");
             let cure = format!("set kafka.producer.batch.size={most}, or: {}", {

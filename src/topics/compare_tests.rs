@@ -10,7 +10,7 @@ fn created(config: &Config, section: &str) -> (Wanted, Found) {
     let wanted = wanted(config, &topology).into_iter().find(|topic| topic.section == section).unwrap();
     let mut settings: BTreeMap<_, _> =
         wanted.settings().into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-    settings.insert("max.message.bytes".to_owned(), "1048588".to_owned());
+    settings.entry("max.message.bytes".to_owned()).or_insert_with(|| "1048588".to_owned());
     settings.entry("min.insync.replicas".to_owned()).or_insert_with(|| "1".to_owned());
     let found = Found { partitions: wanted.partitions, replicas: 1, settings };
     (wanted, found)
@@ -41,7 +41,7 @@ fn a_topic_created_as_wanted_does_not_differ() {
 fn each_difference_is_found_and_weighed() {
     use Severity::{Weak, Wrong};
     type Change = fn(&mut Config, &mut Found);
-    let cases: [(&str, Change, Severity, &str); 15] = [
+    let cases: [(&str, Change, Severity, &str); 17] = [
         ("topics.orders", |_, f| f.partitions = 3, Wrong, "topics.orders.partitions=3"),
         ("topics.changelog", |_, f| f.partitions = 3, Wrong, "one partition per task"),
         ("topics.orders", |_, f| set(f, "cleanup.policy", "compact"), Wrong, "cleanup.policy=delete"),
@@ -77,6 +77,13 @@ fn each_difference_is_found_and_weighed() {
             "kafka.producer.batch.size=1000",
         ),
         ("topics.changelog", |_, f| set(f, "max.message.bytes", "1000"), Wrong, "max.message.bytes=1000000"),
+        ("topics.deadletter", |_, f| set(f, "max.message.bytes", "1000"), Wrong, "max.message.bytes=1000000"),
+        (
+            "topics.deadletter",
+            |_, f| set(f, "max.message.bytes", "1048588"),
+            Weak,
+            "max.message.bytes=2097152",
+        ),
     ];
     for (section, change, severity, cure) in cases {
         let found = differences(section, change);

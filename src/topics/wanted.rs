@@ -14,6 +14,9 @@ pub(super) const TOMBSTONE_RETENTION_MS: u64 = DAY_MS;
 /// Inputs take any timestamp, so that one that is far ahead becomes a dead letter instead of the producer's failure; outputs
 /// carry their input's. The broker's own limit, an hour, would refuse both.
 const TIMESTAMP_AFTER_MAX_MS: i64 = i64::MAX;
+/// A dead letter is its record, which is at most as large as brokers take by default (1 MiB), and up to 20 headers. Were it
+/// refused, its record would stop the process again and again.
+const DEAD_LETTER_BYTES_MAX: u64 = 2 << 20;
 /// Compaction skips the last segment, so it is kept small.
 const CHANGELOG_SEGMENT_BYTES: u64 = 64 << 20;
 /// Share of the log that may be superseded before it is compacted: a restore reads what is not.
@@ -28,6 +31,8 @@ pub enum Kind {
     Input,
     /// Written by the application.
     Output,
+    /// Takes the records that could not be processed.
+    DeadLetters,
     /// The after-images of a sub-topology's stores.
     Changelog,
 }
@@ -58,7 +63,7 @@ impl Wanted {
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         let mut settings = match self.kind {
             Kind::Input => deleted_after(INPUT_RETENTION_MS),
-            Kind::Output => deleted_after(OUTPUT_RETENTION_MS),
+            Kind::Output | Kind::DeadLetters => deleted_after(OUTPUT_RETENTION_MS),
             Kind::Changelog => vec![
                 ("cleanup.policy", "compact".to_owned()),
                 ("delete.retention.ms", TOMBSTONE_RETENTION_MS.to_string()),
@@ -69,6 +74,9 @@ impl Wanted {
         settings.push(("message.timestamp.type", "CreateTime".to_owned()));
         if self.kind != Kind::Changelog {
             settings.push(("message.timestamp.after.max.ms", TIMESTAMP_AFTER_MAX_MS.to_string()));
+        }
+        if self.kind == Kind::DeadLetters {
+            settings.push(("max.message.bytes", DEAD_LETTER_BYTES_MAX.to_string()));
         }
         // With the broker's own replication its own min.insync.replicas goes along.
         if let Replication::Factor(replicas) = self.replication {
@@ -91,7 +99,7 @@ pub fn wanted(config: &Config, topology: &Topology) -> Vec<Wanted> {
         Wanted::new(Kind::Input, "topics.orders", &topics.orders),
         Wanted::new(Kind::Input, "topics.commands", &topics.commands),
         Wanted::new(Kind::Output, "topics.accounts", &topics.accounts),
-        Wanted::new(Kind::Output, "topics.deadletter", &topics.deadletter),
+        Wanted::new(Kind::DeadLetters, "topics.deadletter", &topics.deadletter),
     ];
     let changelogs: Vec<_> =
         topology.sub_topologies().iter().map(|sub| changelog(config, topology.app(), sub, &all)).collect();

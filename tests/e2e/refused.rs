@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::support::kafka::{Row, append, configure, read};
-use crate::support::{Node, Random, Verdict, World, group_lag, wait_drained, wait_until};
+use crate::support::kafka::{Row, append, append_zipped, configure, read};
+use crate::support::{Node, Random, Verdict, World, committed_offset, group_lag, wait_drained, wait_until};
 
 const TASKS: u32 = 4;
 /// One thread for all tasks: the search has to find the task as well as the record.
@@ -176,10 +176,11 @@ fn a_refused_dead_letter_stops_the_process_before_it_until_the_topic_takes_it() 
     assert_eq!(status.code(), Some(1), "{}", node.log());
     let log = node.log();
     assert!(log.contains("raise max.message.bytes"), "no cure:\n{log}");
+    assert!(log.contains(&format!("{}: Kafka refuses", place[0])), "{place:?} is not named:\n{log}");
     assert_eq!(letters(&world).iter().filter(|(at, ..)| *at == place[0]).count(), 0);
     assert!(group_lag(&world) > 0, "something past the record is committed");
     let offset: i64 = place[0].rsplit_once('@').and_then(|(_, at)| at.parse().ok()).unwrap_or(-1);
-    let committed = crate::support::committed_offset(&world, &orders, partition_of(5));
+    let committed = committed_offset(&world, &orders, partition_of(5));
     assert!(committed <= offset, "committed {committed}, past the refused record at {offset}");
     configure(&world, &world.topic("deadletter.events"), &ROOMY);
     let mut again = Node::start(&world, "one", &[]);
@@ -189,4 +190,120 @@ fn a_refused_dead_letter_stops_the_process_before_it_until_the_topic_takes_it() 
     assert_eq!(letters(&world).iter().filter(|(at, ..)| *at == place[0]).count(), 1);
     let verdict = Verdict::of(&world, "one");
     assert_eq!(verdict.failed(), ["dead-letters", "outcomes"], "{}", verdict.text);
+}
+
+/// Bytes of key, value and headers that the inputs take in one record, as brokers are by default.
+const LARGEST: usize = 1_048_000;
+
+/// Returns printable bytes without repetition.
+fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+    let mut random = Random(seed);
+    (0..bytes).map(|_| u8::try_from(random.between(0x21, 0x7e)).unwrap_or(0x21)).collect()
+}
+
+/// Bad records as large as the topic takes: what fills them, and the code that they must get.
+fn largest() -> Vec<(Row, &'static str)> {
+    let of = |key: Vec<u8>, value: Option<Vec<u8>>, headers: Vec<(String, Vec<u8>)>| {
+        let partition = i32::try_from(millpond_topology::partition_for(&key, TASKS)).unwrap_or(0);
+        Row { partition, key, value, headers, ..Row::default() }
+    };
+    let short = Some(b"no JSON".to_vec());
+    let one = |bytes: usize| vec![("large".to_owned(), noise(4, bytes))];
+    let many = (0..15_000).map(|at| (format!("many-{at:05}"), noise(at, 55))).collect();
+    vec![
+        (of(b"7".to_vec(), Some(noise(1, LARGEST)), Vec::new()), "TOO_LARGE"),
+        (of(b"7".to_vec(), Some(noise(2, 600_000)), one(LARGEST - 600_000)), "TOO_LARGE"),
+        (of(noise(3, LARGEST), short.clone(), Vec::new()), "NOT_JSON"),
+        (of(b"7".to_vec(), None, one(LARGEST)), "NULL_VALUE"),
+        (of(b"7".to_vec(), short, many), "NOT_JSON"),
+    ]
+}
+
+#[test]
+fn a_bad_record_as_large_as_its_topic_takes_becomes_a_dead_letter_whatever_fills_it() {
+    let world = World::with("largest", &[ONE_THREAD]);
+    let orders = world.topic("order.events");
+    world.load(&["--users", "40", "--orders", "400", "--rate", "0", "--bad", "0", "--seed", "38"]);
+    let (rows, mut codes): (Vec<Row>, Vec<&str>) = largest().into_iter().unzip();
+    rows.iter().for_each(|row| append(&world, &orders, std::slice::from_ref(row)));
+    world.load(&[
+        "--users",
+        "40",
+        "--orders",
+        "400",
+        "--rate",
+        "0",
+        "--bad",
+        "0",
+        "--skip-funding",
+        "--seed",
+        "39",
+    ]);
+    let size = |row: &Row| row.key.len() + row.value.as_ref().map_or(0, Vec::len) + headers_of(row);
+    let found = places(&world, &orders, |row| size(row) > 1_000_000);
+    assert_eq!(found.len(), codes.len(), "not all of them are there: nothing is proven");
+
+    // With the client's own limit, below what the topic takes, the dead letter of one of them cannot be written.
+    let limit = [("MILLPOND_KAFKA__PRODUCER__MESSAGE_MAX_BYTES", "1000000")];
+    let mut refused = Node::start(&world, "one", &limit);
+    assert_eq!(refused.wait_end(Duration::from_secs(60)).code(), Some(1), "{}", refused.log());
+    let log = refused.log();
+    assert!(found.iter().any(|place| log.contains(&format!("{place}: Kafka refuses"))), "no place:\n{log}");
+    assert!(log.contains("message.max.bytes"), "no cure:\n{log}");
+
+    let mut node = Node::start(&world, "one", &[]);
+    node.wait_ready(Duration::from_secs(60));
+    wait_drained(&world, &node, Duration::from_secs(60));
+    assert_eq!(node.stop().code(), Some(0), "{}", node.log());
+    let mut given: Vec<_> = letters(&world).into_iter().map(|(place, code, _)| (place, code)).collect();
+    given.sort();
+    assert_eq!(given.iter().map(|(place, _)| place.clone()).collect::<Vec<_>>(), found);
+    let mut given: Vec<_> = given.iter().map(|(_, code)| code.as_str()).collect();
+    given.sort_unstable();
+    codes.sort_unstable();
+    assert_eq!(given, codes);
+    Verdict::of(&world, "one").assert_clean();
+}
+
+fn headers_of(row: &Row) -> usize {
+    row.headers.iter().map(|(name, value)| name.len() + value.len()).sum()
+}
+
+/// Bytes of a value that compresses to next to nothing.
+const BOMB_BYTES: usize = 48 << 20;
+/// Memory that a process may take with such values in it: a bomb per partition in the queue and once more unpacked, and what
+/// every process takes.
+const MEMORY_MB_MAX: u64 = 700;
+
+#[test]
+fn values_that_are_small_in_the_log_and_large_in_memory_become_dead_letters() {
+    let world = World::with("bombs", &[ONE_THREAD]);
+    let orders = world.topic("order.events");
+    world.load(&["--users", "40", "--orders", "400", "--rate", "0", "--bad", "0", "--seed", "40"]);
+    for user in 1..=8 {
+        append_zipped(&world, &orders, &Row { value: Some(vec![b' '; BOMB_BYTES]), ..order(user, 5_000) });
+    }
+    world.load(&[
+        "--users",
+        "40",
+        "--orders",
+        "400",
+        "--rate",
+        "0",
+        "--bad",
+        "0",
+        "--skip-funding",
+        "--seed",
+        "41",
+    ]);
+    let mut node = Node::start(&world, "one", &[]);
+    node.wait_ready(Duration::from_secs(60));
+    wait_drained(&world, &node, Duration::from_secs(60));
+    let peak_mb = node.memory_peak_mb();
+    assert_eq!(node.stop().code(), Some(0), "{}", node.log());
+    assert!(peak_mb <= MEMORY_MB_MAX, "{peak_mb} MB");
+    let given = letters(&world);
+    assert_eq!(given.iter().map(|(_, code, _)| code.as_str()).collect::<Vec<_>>(), ["TOO_LARGE"; 8]);
+    eprintln!("8 values of {} MB each: {peak_mb} MB at most", BOMB_BYTES >> 20);
+    Verdict::of(&world, "one").assert_clean();
 }

@@ -91,8 +91,20 @@ pub(crate) fn read(world: &World, topic: &str) -> Vec<Row> {
 
 /// Writes `rows` in one committed transaction of a producer of its own.
 pub(crate) fn append(world: &World, topic: &str, rows: &[Row]) {
+    append_with(world, topic, rows, "none");
+}
+
+/// As [`append`] with one row, compressed: what the topic takes may be a thousand times as large in memory.
+pub(crate) fn append_zipped(world: &World, topic: &str, row: &Row) {
+    append_with(world, topic, std::slice::from_ref(row), "gzip");
+}
+
+fn append_with(world: &World, topic: &str, rows: &[Row], compression: &str) {
     let producer: BaseProducer = config(world)
+        .set("compression.type", compression)
         .set("transactional.id", format!("{topic}-test"))
+        // The topic decides what is too large.
+        .set("message.max.bytes", "100000000")
         .create()
         .unwrap_or_else(|error| panic!("producer: {error}"));
     let check = |result: KafkaResult<()>| result.unwrap_or_else(|e| panic!("{topic}: {e}"));

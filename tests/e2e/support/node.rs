@@ -159,6 +159,31 @@ impl Node {
         self.child.id()
     }
 
+    /// Returns the most memory that it ever had, in MB: the peak of its resident set.
+    pub(crate) fn memory_peak_mb(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kb = peak.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kb.unwrap_or_else(|| panic!("no VmHWM in {path}")) / 1024
+    }
+
+    /// Returns a metric's series, by the value of one of its labels.
+    pub(crate) fn metric_by(&self, name: &str, label: &str) -> BTreeMap<String, u64> {
+        let Some((_, text)) = self.get("/metrics") else { return BTreeMap::new() };
+        let mut sums = BTreeMap::new();
+        for line in text.lines() {
+            let Some((series, value)) = line.rsplit_once(' ') else { continue };
+            let Some(labels) = series.strip_prefix(name).and_then(|rest| rest.strip_prefix('{')) else {
+                continue;
+            };
+            let Some((_, rest)) = labels.split_once(&format!("{label}=\"")) else { continue };
+            let named = rest.split('"').next().unwrap_or_default().to_owned();
+            *sums.entry(named).or_default() += value.parse::<u64>().unwrap_or(0);
+        }
+        sums
+    }
+
     /// Kills it as a crash would, and waits until it is gone.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
