@@ -34,6 +34,9 @@ pub struct LoadArgs {
     /// Share of bad records, all kinds in turn
     #[arg(long, default_value_t = Mix::DEMO.bad)]
     pub bad: f64,
+    /// Share of good records with something changed at random
+    #[arg(long, default_value_t = Mix::DEMO.mutated)]
+    pub mutated: f64,
     /// Share of withdrawals, freezes, cancellations, refunds and so on, on top of the orders
     #[arg(long, default_value_t = Mix::DEMO.others)]
     pub others: f64,
@@ -57,6 +60,7 @@ impl LoadArgs {
             short: self.short,
             unknown_users: self.unknown_users,
             bad: self.bad,
+            mutated: self.mutated,
             others: self.others,
         };
         let orders = if self.fund_only { 0 } else { self.orders };

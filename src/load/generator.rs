@@ -7,6 +7,7 @@ use millpond_topology::partition_for;
 use super::bad::{Draft, Recipe, renewed};
 use super::error::LoadError;
 use super::event::{Envelope, Order, currency_of};
+use super::mutation::{Stock, mutated};
 use super::options::Options;
 use super::others::{Material, Others, deposit_payload, open_payload};
 use super::random::{Random, mix};
@@ -144,6 +145,7 @@ impl Generator {
         let is_duplicate = falls_into(mix.duplicates);
         let is_short = falls_into(mix.short);
         let is_unknown = falls_into(mix.unknown_users);
+        let is_mutated = falls_into(mix.mutated);
         // Before the first order there is nothing to repeat: then a plain order stands in.
         let special = if is_bad {
             Some(self.bad(timestamp_ms))
@@ -155,6 +157,8 @@ impl Generator {
             let user = self.options.users + 1 + self.random.below(UNKNOWN_USERS);
             let amount_fen = self.amount();
             Some(self.first_order(Kind::UnknownUser, user, amount_fen, timestamp_ms))
+        } else if is_mutated {
+            Some(self.mutated(timestamp_ms))
         } else {
             None
         };
@@ -199,6 +203,16 @@ impl Generator {
                 return record;
             }
         }
+    }
+
+    fn mutated(&mut self, timestamp_ms: i64) -> Record {
+        let stock = Stock {
+            fresh: self.fresh(timestamp_ms),
+            earlier: self.sent.draw(&mut self.random),
+            timestamp_ms,
+            partitions: self.options.partitions,
+        };
+        mutated(&stock, &mut self.random)
     }
 
     fn first_order(&mut self, kind: Kind, user: u64, amount_fen: i64, timestamp_ms: i64) -> Record {

@@ -78,7 +78,7 @@ fn every_kind_comes() {
         assert!(summary.of(Kind::Bad(bad)) >= 5, "{}", bad.name());
     }
     let others = summary.by_kind.keys().filter(|kind| matches!(kind, Kind::Other(_))).count();
-    assert_eq!(others, 16);
+    assert_eq!(others, 18);
     let codes: BTreeSet<_> = summary.dead_letters().into_keys().collect();
     assert_eq!(codes.len(), 14, "{codes:?}");
 }

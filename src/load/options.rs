@@ -16,6 +16,8 @@ pub struct Mix {
     pub unknown_users: f64,
     /// Bad records, all kinds in turn.
     pub bad: f64,
+    /// Good records with something changed at random.
+    pub mutated: f64,
     /// Withdrawals, freezes, cancellations, refunds and so on. These come on top of the orders.
     pub others: f64,
 }
@@ -23,17 +25,19 @@ pub struct Mix {
 impl Mix {
     /// The demo's shares.
     pub const DEMO: Self =
-        Self { duplicates: 0.01, short: 0.02, unknown_users: 0.005, bad: 0.005, others: 0.01 };
+        Self { duplicates: 0.01, short: 0.02, unknown_users: 0.005, bad: 0.005, mutated: 0.0, others: 0.01 };
 
     /// Nothing but plain orders, for benchmarks.
-    pub const PLAIN: Self = Self { duplicates: 0.0, short: 0.0, unknown_users: 0.0, bad: 0.0, others: 0.0 };
+    pub const PLAIN: Self =
+        Self { duplicates: 0.0, short: 0.0, unknown_users: 0.0, bad: 0.0, mutated: 0.0, others: 0.0 };
 
-    fn shares(&self) -> [(&'static str, f64); 5] {
+    fn shares(&self) -> [(&'static str, f64); 6] {
         [
             ("duplicates", self.duplicates),
             ("short", self.short),
             ("unknown users", self.unknown_users),
             ("bad", self.bad),
+            ("mutated", self.mutated),
             ("others", self.others),
         ]
     }
@@ -81,10 +85,11 @@ impl Options {
                 return refuse(name, share.to_string(), "0 to 1");
             }
         }
-        let exclusive = self.mix.duplicates + self.mix.short + self.mix.unknown_users + self.mix.bad;
+        let Mix { duplicates, short, unknown_users, bad, mutated, .. } = self.mix;
+        let exclusive = duplicates + short + unknown_users + bad + mutated;
         if exclusive > 1.0 {
             return refuse(
-                "duplicates, short, unknown users and bad together",
+                "duplicates, short, unknown users, bad and mutated together",
                 exclusive.to_string(),
                 "0 to 1",
             );

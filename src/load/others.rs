@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use millpond_topology::partition_for;
 
 use super::event::{CNY, Envelope, Order, USD, currency_of, overdraft_of};
+use super::life::Life;
 use super::random::Random;
 use super::record::{Kind, Record, Stream};
 
@@ -46,6 +47,10 @@ pub enum OtherKind {
     ForeignOrder,
     /// Says that an order is paid, which changes nothing.
     Paid,
+    /// A command of an account's whole life.
+    LifeCommand,
+    /// An order, a cancellation or a refund of an account's whole life.
+    LifeOrder,
 }
 
 impl OtherKind {
@@ -69,6 +74,8 @@ impl OtherKind {
             Self::RefundTooLarge => "refund too large",
             Self::ForeignOrder => "order in a foreign currency",
             Self::Paid => "order paid",
+            Self::LifeCommand => "command of a whole life",
+            Self::LifeOrder => "order of a whole life",
         }
     }
 }
@@ -84,7 +91,8 @@ impl OtherKind {
             | Self::Refund
             | Self::RefundTooLarge
             | Self::ForeignOrder
-            | Self::Paid => Stream::Orders,
+            | Self::Paid
+            | Self::LifeOrder => Stream::Orders,
             Self::Withdrawal
             | Self::RepeatedDeposit
             | Self::ForeignDeposit
@@ -93,7 +101,8 @@ impl OtherKind {
             | Self::CloseWithMoney
             | Self::OpenAside
             | Self::CloseAside
-            | Self::Reopen => Stream::Commands,
+            | Self::Reopen
+            | Self::LifeCommand => Stream::Commands,
         }
     }
 }
@@ -126,6 +135,7 @@ pub(super) struct Material {
 pub(super) struct Others {
     turn: u64,
     frozen: VecDeque<u64>,
+    life: Life,
 }
 
 impl Others {
@@ -133,7 +143,7 @@ impl Others {
     pub(super) fn next(&mut self, material: &Material, random: &mut Random) -> Vec<Record> {
         self.turn += 1;
         let maker = Maker { material, random };
-        match self.turn % 12 {
+        match self.turn % 13 {
             0 => maker.withdrawal(),
             1 => maker.repeated_deposit(),
             2 => self.freeze_or_unfreeze(maker),
@@ -145,8 +155,16 @@ impl Others {
             8 => maker.refund(OtherKind::Refund),
             9 => maker.refund(OtherKind::RefundTooLarge),
             10 => maker.foreign(),
+            11 => self.live(maker),
             _ => maker.of_earlier(OtherKind::Paid, "OrderPaid"),
         }
+    }
+
+    fn live(&mut self, mut maker: Maker<'_>) -> Vec<Record> {
+        let step = self.life.step(maker.material.aside);
+        step.map(|(user, step)| maker.record(step.kind, step.event_type, user, &step.payload(user)))
+            .into_iter()
+            .collect()
     }
 
     fn freeze_or_unfreeze(&mut self, mut maker: Maker<'_>) -> Vec<Record> {

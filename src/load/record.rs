@@ -31,6 +31,8 @@ pub enum Kind {
     Other(OtherKind),
     /// A record that must become a dead letter.
     Bad(BadKind),
+    /// A good record with something changed at random, on either topic; nobody knows what becomes of it.
+    Mutated(Stream),
 }
 
 impl Kind {
@@ -42,6 +44,7 @@ impl Kind {
             Self::Order | Self::Duplicate | Self::ShortOfFunds | Self::UnknownUser => Stream::Orders,
             Self::Other(other) => other.stream(),
             Self::Bad(bad) => bad.stream(),
+            Self::Mutated(stream) => stream,
         }
     }
 
@@ -57,6 +60,8 @@ impl Kind {
             Self::UnknownUser => "unknown user",
             Self::Other(other) => other.name(),
             Self::Bad(bad) => bad.name(),
+            Self::Mutated(Stream::Orders) => "mutated order event",
+            Self::Mutated(Stream::Commands) => "mutated command",
         }
     }
 }
