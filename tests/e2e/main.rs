@@ -15,6 +15,7 @@ mod handback;
 mod idle_lag;
 mod kills;
 mod owners;
+mod mutated;
 mod poison;
 mod refusals;
 mod refused;
