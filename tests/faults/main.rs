@@ -7,6 +7,8 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+#[path = "../support/cluster/mod.rs"]
+mod cluster;
 #[allow(dead_code, reason = "shared by test binaries, each of which uses its part")]
 #[path = "../support/proxy/mod.rs"]
 mod proxy;
@@ -14,6 +16,7 @@ mod proxy;
 #[path = "../e2e/support/mod.rs"]
 mod support;
 
+mod brokers;
 mod chaos;
 mod end_txn;
 mod half_open;

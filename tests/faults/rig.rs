@@ -8,7 +8,7 @@ use crate::proxy::Proxy;
 use crate::support::{Node, World, group_lag, wait_drained, wait_until};
 
 /// Timeouts, shorter than their defaults and in the same relation.
-const SETTINGS: [(&str, &str); 3] = [
+pub(crate) const SETTINGS: [(&str, &str); 3] = [
     ("MILLPOND_TRANSACTION__TIMEOUT", "4s"),
     ("MILLPOND_MEMBERSHIP__SESSION_TIMEOUT", "6s"),
     ("MILLPOND_COMMIT__INTERVAL", "50ms"),
@@ -56,9 +56,7 @@ impl Rig {
 
     /// Starts a load that takes about `seconds`; its orders are not those of any load before.
     pub(crate) fn start_load(&self, seconds: u64, rate: u64) -> Child {
-        let (orders, rate) = ((seconds * rate).to_string(), rate.to_string());
-        let seed = LOADS.fetch_add(1, Ordering::SeqCst).to_string();
-        self.world.start_load(&["--users", "300", "--orders", &orders, "--rate", &rate, "--seed", &seed])
+        start_load(&self.world, seconds, rate)
     }
 
     /// Starts a load as `start_load` does, and waits until work is under way.
@@ -96,6 +94,13 @@ impl Rig {
         let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
         (output.status.code(), String::from_utf8_lossy(&text).into_owned())
     }
+}
+
+/// Starts a load that takes about `seconds`; its orders are not those of any load before.
+pub(crate) fn start_load(world: &World, seconds: u64, rate: u64) -> Child {
+    let (orders, rate) = ((seconds * rate).to_string(), rate.to_string());
+    let seed = LOADS.fetch_add(1, Ordering::SeqCst).to_string();
+    world.start_load(&["--users", "300", "--orders", &orders, "--rate", &rate, "--seed", &seed])
 }
 
 fn start_node(world: &World, proxy: &Proxy, instance: &str, extra: &[(&str, &str)]) -> Node {

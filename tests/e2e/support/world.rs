@@ -28,10 +28,20 @@ impl World {
 
     /// As `new`, with further configuration for every command.
     pub(crate) fn with(name: &str, extra: &[(&str, &str)]) -> Self {
-        let world = Self::bare(name, extra);
-        world.ok(&["topics", "init", "--execute"]);
-        world.ok(&["migrate"]);
-        world
+        Self::bare(name, extra).prepared()
+    }
+
+    /// As `with`, on brokers of the test's own.
+    pub(crate) fn on(brokers: &str, name: &str, extra: &[(&str, &str)]) -> Self {
+        let mut world = Self::bare(name, extra);
+        world.brokers = brokers.to_owned();
+        world.prepared()
+    }
+
+    fn prepared(self) -> Self {
+        self.ok(&["topics", "init", "--execute"]);
+        self.ok(&["migrate"]);
+        self
     }
 
     fn bare(name: &str, extra: &[(&str, &str)]) -> Self {
