@@ -1,10 +1,11 @@
 //! Queries of the cluster: topic ids, partition counts, ends of partitions, committed offsets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::client_config::ClientConfig;
+use super::errors::leads_elsewhere;
 use super::events::{Noticed, drain};
 use super::ffi::{
     CallError, EARLIEST, Handle, Isolation, Kind, LATEST, Position, Queue, TopicDescription, code,
@@ -44,6 +45,9 @@ const UNSTABLE_WAIT: Duration = Duration::from_millis(10);
 /// What an answer about committed offsets may take in any case.
 const ANSWER_MIN: Duration = Duration::from_secs(1);
 
+/// Longest wait for the metadata of one topic.
+const REFRESH_MAX: Duration = Duration::from_secs(2);
+
 impl Cluster {
     /// Creates the client; `config` is a consumer's.
     ///
@@ -71,7 +75,28 @@ impl Cluster {
         Ok(found.into_iter().map(fact).collect())
     }
 
+    /// Asks the leaders, by what is known of them; when that is old, once more by what is true now.
+    ///
+    /// librdkafka asks whoever it last heard of, and after a refusal or a silence it asks the same broker again until its
+    /// metadata expires: a quarter of an hour.
     fn offsets(
+        &self,
+        partitions: &[(&str, u32)],
+        offset: i64,
+        isolation: Isolation,
+    ) -> Result<Vec<i64>, CallError> {
+        let first = self.offsets_as_known(partitions, offset, isolation);
+        let Err(error) = &first else { return first };
+        let topics: BTreeSet<&str> = partitions.iter().map(|(topic, _)| *topic).collect();
+        for topic in topics {
+            if let Err(error) = self.handle.partition_count(topic, self.timeout.min(REFRESH_MAX)) {
+                tracing::debug!(%error, "metadata cannot be refreshed");
+            }
+        }
+        if leads_elsewhere(error.code) { self.offsets_as_known(partitions, offset, isolation) } else { first }
+    }
+
+    fn offsets_as_known(
         &self,
         partitions: &[(&str, u32)],
         offset: i64,

@@ -46,6 +46,13 @@ pub fn loses_records(failed: i32) -> bool {
     matches!(failed, code::BAD_MSG | code::BAD_COMPRESSION | code::NOT_IMPLEMENTED | code::MSG_SIZE_TOO_LARGE)
 }
 
+/// Says whether an answer means that a partition has another leader, or another term of its leader, than was known.
+#[must_use]
+pub(crate) fn leads_elsewhere(failed: i32) -> bool {
+    // LEADER_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH.
+    matches!(failed, 5 | 6 | 74 | 75)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
