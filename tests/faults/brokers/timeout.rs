@@ -11,11 +11,11 @@ const SESSION: (&str, &str) = ("MILLPOND_MEMBERSHIP__SESSION_TIMEOUT", "40s");
 /// Each transaction stays open for some ms more, so that a stop hits one soon.
 const LINGER: (&str, &str) = ("FAILPOINTS", "txn::after_send_offsets=sleep(30)");
 /// One transaction stalls with its offsets sent. The transaction timeout is 4 s and is looked at every second.
-const STALL: (&str, &str) = ("FAILPOINTS", "txn::after_send_offsets=20*off->1*sleep(8000)->off");
+const STALLING: (&str, &str) = ("FAILPOINTS", "txn::after_send_offsets=3*off->1*sleep(9000)->off");
 /// A transaction that stays open as long is the stalled one.
-const STALLED: Duration = Duration::from_secs(1);
-/// A transaction that is closed sooner than this after it was seen was not closed by the stalled process.
-const STALL_LEFT: Duration = Duration::from_secs(6);
+const STALLED: Duration = Duration::from_secs(2);
+/// A transaction that is closed sooner than this after it was seen open was not closed by the stalled process.
+const STALL: Duration = Duration::from_secs(8);
 
 struct Scene {
     world: World,
@@ -52,36 +52,25 @@ impl Scene {
             assert!(begun.elapsed() < PATIENCE, "void: no transaction was open at any stop");
             std::thread::sleep(Duration::from_millis(17));
         }
-        self.wait_aborted();
+        wait_until("the coordinator aborts the transaction", PATIENCE, || self.open().is_empty());
         self.node.resume();
     }
 
     /// Waits until a failpoint has stalled a transaction and the coordinator has aborted it.
     fn stall_by_failpoint(&self) {
-        let (mut since, mut before) = (Instant::now(), Vec::new());
+        let (mut since, mut stalled) = (Instant::now(), Vec::new());
         wait_until("a transaction stalls", PATIENCE, || {
-            let mut open = self.open();
-            open.retain(|partition| before.contains(partition) || since.elapsed() < STALLED);
-            if before.is_empty() || open.is_empty() {
-                (since, before) = (Instant::now(), open);
-                return false;
+            let open = self.open();
+            stalled.retain(|partition| open.contains(partition));
+            if stalled.is_empty() {
+                (since, stalled) = (Instant::now(), open);
             }
-            before = open;
-            since.elapsed() >= STALLED
+            !stalled.is_empty() && since.elapsed() >= STALLED
         });
-        self.wait_aborted_among(&before);
-    }
-
-    fn wait_aborted(&self) {
-        wait_until("the coordinator aborts the transaction", PATIENCE, || self.open().is_empty());
-    }
-
-    fn wait_aborted_among(&self, stalled: &[usize]) {
-        let begun = Instant::now();
         wait_until("the coordinator aborts the transaction", PATIENCE, || {
             !self.open().iter().any(|partition| stalled.contains(partition))
         });
-        assert!(begun.elapsed() < STALL_LEFT, "void: the process itself may have ended it");
+        assert!(since.elapsed() < STALL, "void: the process itself may have ended it");
     }
 
     /// Waits until everything is processed, and lets the oracle judge.
@@ -129,7 +118,7 @@ fn a_process_that_is_stopped_beyond_the_transaction_timeout_does_its_transaction
 
 #[test]
 fn a_thread_that_stalls_beyond_the_transaction_timeout_finds_its_commit_aborted() {
-    let scene = Scene::start("txn-stalled", &[STALL]);
+    let scene = Scene::start("txn-stalled", &[STALLING]);
     scene.stall_by_failpoint();
     let figures = scene.finish();
     assert!(figures.aborted >= 1, "void: no unknown commit was found aborted: {figures}");
@@ -144,7 +133,7 @@ fn control_a_timed_out_transaction_that_is_not_done_again_is_noticed() {
 
 #[test]
 fn control_a_timed_out_transaction_taken_for_committed_is_noticed() {
-    let scene = Scene::start("taken-committed", &[STALL, ("MILLPOND_MUTANT", "unknown-is-committed")]);
+    let scene = Scene::start("taken-committed", &[STALLING, ("MILLPOND_MUTANT", "unknown-is-committed")]);
     scene.stall_by_failpoint();
     scene.must_be_noticed("unknown-is-committed");
 }
