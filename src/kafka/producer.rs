@@ -57,6 +57,10 @@ impl ProducerSettings {
     }
 }
 
+/// What is said when nobody acknowledges: librdkafka repeats what a broker refuses for want of replicas, and says nothing.
+const UNACKNOWLEDGED: &str = "the brokers did not acknowledge the transaction in time: are enough replicas in sync \
+                              (min.insync.replicas), and their leaders reachable?";
+
 enum Call {
     Init(Duration),
     SendOffsets(Vec<Position>, Fence, Duration),
@@ -211,8 +215,7 @@ impl Producer {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                let late =
-                    CallError::plain(code::TIMED_OUT, "acknowledgements of the transaction".to_owned());
+                let late = CallError::plain(code::TIMED_OUT, UNACKNOWLEDGED.to_owned());
                 return Err(CallError { abortable: true, ..late });
             }
             tick();

@@ -30,8 +30,11 @@ fn too_few_replicas_in_sync_stop_the_work_which_goes_on_by_itself_when_they_are_
     std::thread::sleep(outage());
     assert!(scene.node.is_alive(), "the process ended:\n{}", scene.node.log());
     assert!(scene.node.committed() <= stalled, "void: work went on without replicas");
-    let ready = scene.node.get("/readyz");
-    eprintln!("readyz: {ready:?}; status: {:?}\n{}", scene.node.status(), scene.node.log());
+    let log = scene.node.log();
+    assert!(log.contains("are enough replicas in sync"), "it does not say what is wrong:\n{log}");
+    let status = scene.node.status().unwrap_or_default();
+    assert!(status["lastError"].is_string(), "it does not say that something is wrong: {status}\n{log}");
+    eprintln!("it says: {}", status["lastError"]);
     let mut pause = scene.watch();
     scene.cluster.thaw(2);
     scene.cluster.thaw(3);
