@@ -34,7 +34,7 @@ const IMPURE_WORDS: [&str; 10] = [
 const MAY_IMPORT: [(&str, &[&str]); 6] = [
     ("mutants/Cargo.toml", &[]),
     ("topology/Cargo.toml", &["millpond-mutants"]),
-    ("state/Cargo.toml", &["millpond-topology"]),
+    ("state/Cargo.toml", &["millpond-topology", "millpond-mutants"]),
     ("membership/Cargo.toml", &["millpond-topology", "millpond-mutants"]),
     ("ledger/Cargo.toml", &["millpond-topology", "millpond-mutants"]),
     // The judge shares no code with the judged.

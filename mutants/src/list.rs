@@ -159,6 +159,10 @@ mutants! {
     PositionAtClose = "position-at-close",
     /// The end of the changelog is asked for in the middle of a transaction.
     AnswerMidTransaction = "answer-mid-transaction",
+    /// A store that could not write or flush what Kafka has committed goes on.
+    WriteErrorIgnored = "write-error-ignored",
+    /// A value that cannot be read for damage is taken for absent.
+    DamageAsAbsent = "damage-as-absent",
 }
 
 impl Mutant {
@@ -172,7 +176,6 @@ impl Mutant {
         Self::PartialBatch,
         Self::MetadataBehind,
         Self::WatermarkAsPosition,
-        Self::SinkWithoutSwap,
         Self::ChangesInChangelog,
         Self::ReleaseBeforeClosed,
         Self::LossKeepsTasks,

@@ -49,7 +49,10 @@ pub enum OpenError {
         source: std::io::Error,
     },
     /// RocksDB failed in another way: locked by another handle, no space, an I/O error.
-    #[error("{path}: RocksDB cannot open it: {message}")]
+    #[error(
+        "{path}: RocksDB cannot open it: {message}; make the disk writable and let it have space, then start again: \
+         nothing is lost, the changelog restores it"
+    )]
     Storage {
         /// The database.
         path: PathBuf,
@@ -66,19 +69,25 @@ pub enum OpenError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StorageError {
     /// RocksDB found damage: set the store aside and rebuild it.
-    #[error("RocksDB reports damage: {message}")]
+    #[error(
+        "RocksDB reports damage: {message}; start again: the store is then set aside and rebuilt from the changelog"
+    )]
     Corrupt {
         /// RocksDB's text.
         message: String,
     },
     /// The disk is full: make room, then reopen and restore.
-    #[error("no space for the state store, make room: {message}")]
+    #[error(
+        "no space for the state store: {message}; make room and start again: nothing is lost, the changelog restores it"
+    )]
     DiskFull {
         /// RocksDB's text.
         message: String,
     },
     /// RocksDB failed in another way.
-    #[error("RocksDB: {message}")]
+    #[error(
+        "the state store fails: {message}; cure the disk and start again: nothing is lost, the changelog restores it"
+    )]
     Storage {
         /// RocksDB's text.
         message: String,

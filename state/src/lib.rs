@@ -5,6 +5,7 @@
 //! whatever survives a crash is a prefix of the committed transactions, and the metadata inside says which.
 //! Bytes: `docs/formats.md`.
 
+mod damage;
 mod directory;
 mod error;
 mod identity;

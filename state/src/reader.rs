@@ -4,8 +4,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use millpond_mutants::{Mutant, is};
 use millpond_topology::{StateReader, StoreError};
-use rocksdb::{DB, ReadOptions};
+use rocksdb::{DB, ErrorKind, ReadOptions};
+
+use crate::damage;
 
 /// The open database, shared by a store and its readers.
 pub(crate) struct Database {
@@ -14,6 +17,25 @@ pub(crate) struct Database {
     pub(crate) read: ReadOptions,
     /// Set when a write failed: the database then lacks something that Kafka has committed.
     pub(crate) poisoned: AtomicBool,
+}
+
+impl Database {
+    /// Notes in the database's folder what cannot be cured by going on.
+    pub(crate) fn note_damage(&self, error: &rocksdb::Error) {
+        if error.kind() == ErrorKind::Corruption {
+            damage::note(self.db.path(), error.as_ref());
+        }
+    }
+
+    fn failed(&self, error: rocksdb::Error) -> StoreError {
+        self.note_damage(&error);
+        let is_damage = error.kind() == ErrorKind::Corruption;
+        let mut message = error.into_string();
+        if is_damage {
+            message.push_str("; start again: the store is then set aside and rebuilt from the changelog");
+        }
+        StoreError::Storage { message }
+    }
 }
 
 /// Reads the committed state of one task. Cheap to clone; keeps the database open.
@@ -37,14 +59,14 @@ impl Reader {
     }
 }
 
-fn failed(error: rocksdb::Error) -> StoreError {
-    StoreError::Storage { message: error.into_string() }
-}
-
 impl StateReader for Reader {
     fn get(&self, key: &[u8], out: &mut Vec<u8>) -> Result<bool, StoreError> {
         self.check()?;
-        let found = self.0.db.get_pinned_opt(key, &self.0.read).map_err(failed)?;
+        let found = match self.0.db.get_pinned_opt(key, &self.0.read) {
+            Ok(found) => found,
+            Err(_) if is(Mutant::DamageAsAbsent) => None,
+            Err(error) => return Err(self.0.failed(error)),
+        };
         Ok(found.map(|value| out.extend_from_slice(&value)).is_some())
     }
 
@@ -71,6 +93,6 @@ impl StateReader for Reader {
             entries.next();
         }
         // An iterator also ends where a block cannot be read.
-        entries.status().map_err(failed)
+        entries.status().map_err(|error| self.0.failed(error))
     }
 }

@@ -19,6 +19,15 @@ pub enum DirectoryError {
         /// Its owner's host.
         host: String,
     },
+    /// It was deleted or replaced under the process that uses it.
+    #[error(
+        "{path} was deleted or replaced under this process, and its stores with it: see who does that, and start \
+         again; nothing is lost, the changelog restores them"
+    )]
+    Gone {
+        /// The directory.
+        path: PathBuf,
+    },
     /// It belongs to another application.
     #[error(
         "{path} belongs to application `{found}`, not `{expected}`: use another state.dir, or set app.id = \

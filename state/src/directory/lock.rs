@@ -1,7 +1,8 @@
 //! The advisory lock that keeps a second process out of a state directory.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ struct Owner {
 
 /// Holds the lock until dropped, or until the process ends in whatever way.
 #[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "held open: the lock lives as long as the file")] File);
+pub(super) struct Lock(File);
 
 impl Lock {
     /// Takes the lock of `directory` and writes this process into it.
@@ -40,6 +41,15 @@ impl Lock {
         let owner = Owner { pid: std::process::id(), host: host() };
         write_owner(&mut file, &owner).map_err(DirectoryError::unwritable(&path))?;
         Ok(Self(file))
+    }
+
+    /// Says whether the file in `directory` is another one by now, or gone. A question that is not answered proves nothing.
+    pub(super) fn is_gone(&self, directory: &Path) -> bool {
+        match (self.0.metadata(), std::fs::metadata(directory.join(NAME))) {
+            (Ok(held), Ok(found)) => (held.dev(), held.ino()) != (found.dev(), found.ino()),
+            (Ok(_), Err(error)) => error.kind() == ErrorKind::NotFound,
+            (Err(_), _) => false,
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use super::lock::Lock;
 pub struct Directory {
     root: PathBuf,
     instance: Instance,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Directory {
@@ -28,13 +28,25 @@ impl Directory {
         fs::create_dir_all(root).map_err(DirectoryError::unwritable(root))?;
         let lock = Lock::take(root)?;
         let instance = Instance::load(root, app, configured_instance)?;
-        Ok(Self { root: root.to_owned(), instance, _lock: lock })
+        Ok(Self { root: root.to_owned(), instance, lock })
     }
 
     /// Returns its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.root
+    }
+
+    /// Checks that the directory is still the one whose lock this process holds: in another one of the same path a second
+    /// process would find no lock.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Gone`].
+    pub fn check_in_place(&self) -> Result<(), DirectoryError> {
+        if self.lock.is_gone(&self.root) {
+            return Err(DirectoryError::Gone { path: self.root.clone() });
+        }
+        Ok(())
     }
 
     /// Returns the id of this instance.

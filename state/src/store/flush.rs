@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use millpond_mutants::{Mutant, is};
 use rocksdb::{FlushOptions, ReadOptions, ReadTier};
 
 use super::handle::{Phase, Store};
@@ -34,7 +35,10 @@ impl Store {
         }
         let mut options = FlushOptions::default();
         options.set_wait(true);
-        self.database.db.flush_opt(&options).map_err(|error| self.poison(error))?;
+        match self.database.db.flush_opt(&options) {
+            Err(error) if !is(Mutant::WriteErrorIgnored) => return Err(self.poison(error)),
+            Ok(()) | Err(_) => {}
+        }
         self.unflushed = false;
         self.rows_since_flush = 0;
         Ok(())

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use millpond_mutants::{Mutant, is};
 use rocksdb::{WriteBatch, WriteOptions};
 
 use crate::error::StorageError;
@@ -126,13 +127,17 @@ impl Store {
     /// Writes a batch, which holds `metadata`. A failure poisons the store.
     pub(super) fn write(&mut self, batch: WriteBatch, metadata: Metadata) -> Result<(), StorageError> {
         self.batch_bytes = batch.size_in_bytes();
-        self.database.db.write_opt(batch, &self.write).map_err(|error| self.poison(error))?;
+        match self.database.db.write_opt(batch, &self.write) {
+            Err(error) if !is(Mutant::WriteErrorIgnored) => return Err(self.poison(error)),
+            Ok(()) | Err(_) => {}
+        }
         self.metadata = metadata;
         self.unflushed = true;
         Ok(())
     }
 
     pub(super) fn poison(&mut self, error: rocksdb::Error) -> StorageError {
+        self.database.note_damage(&error);
         let error = StorageError::from(error);
         self.database.poisoned.store(true, Ordering::Release);
         self.poisoned_by = Some(error.to_string());

@@ -10,6 +10,7 @@ use millpond_topology::{CHANGELOG_MARKER_KEY, CodecError, Marker};
 use rocksdb::{DB, ErrorKind, IteratorMode, ReadOptions, WriteOptions};
 
 use super::handle::{Phase, Store};
+use crate::damage;
 use crate::error::OpenError;
 use crate::identity::Identity;
 use crate::key::METADATA_KEY;
@@ -20,6 +21,9 @@ use crate::shared::Shared;
 
 /// Name of the database inside a task's directory.
 const DATABASE: &str = "db";
+
+/// RocksDB's file that names the manifest in use.
+const CURRENT: &str = "CURRENT";
 
 /// A store and what it held when it was opened.
 #[derive(Debug)]
@@ -85,19 +89,27 @@ impl Store {
     }
 }
 
-/// Creates the directory, and refuses one that has tables but no `CURRENT`: RocksDB would take it for an
-/// empty directory, create a new database in it and delete the tables.
+/// Creates the directory, and refuses one that was found to be damaged, or whose `CURRENT` is missing beside tables
+/// (RocksDB would take it for an empty directory, create a new database in it and delete the tables) or names a
+/// manifest that is missing (for RocksDB a file that is not there, not damage).
 fn prepare(path: &Path) -> Result<(), OpenError> {
     let directory = |source| OpenError::Directory { path: path.to_owned(), source };
+    let corrupt = |message: String| OpenError::Corrupt { path: path.to_owned(), message };
     fs::create_dir_all(path).map_err(directory)?;
-    if path.join("CURRENT").try_exists().map_err(directory)? {
-        return Ok(());
+    if let Some(message) = damage::noted(path).map_err(directory)? {
+        return Err(corrupt(format!("noted when it was in use: {message}")));
+    }
+    if path.join(CURRENT).try_exists().map_err(directory)? {
+        let manifest = fs::read_to_string(path.join(CURRENT)).map_err(directory)?;
+        let manifest = manifest.trim();
+        let is_there = manifest.is_empty() || path.join(manifest).try_exists().map_err(directory)?;
+        let missing = || corrupt(format!("the file {manifest}, which CURRENT names, is missing"));
+        return if is_there { Ok(()) } else { Err(missing()) };
     }
     for entry in fs::read_dir(path).map_err(directory)? {
         let name = entry.map_err(directory)?.file_name();
         if Path::new(&name).extension().is_some_and(|extension| extension == "sst") {
-            let message = format!("the file CURRENT is missing beside {}", name.display());
-            return Err(OpenError::Corrupt { path: path.to_owned(), message });
+            return Err(corrupt(format!("the file CURRENT is missing beside {}", name.display())));
         }
     }
     Ok(())

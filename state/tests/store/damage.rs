@@ -111,6 +111,51 @@ fn tables_without_current_are_damage_and_not_an_empty_directory() {
 }
 
 #[test]
+fn damage_found_by_a_read_is_noted_and_refused_by_the_next_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path()).store;
+    let key = |number: u32| [&[0, 1][..], &number.to_be_bytes()].concat();
+    let image = |number: u32| (key(number), Some(number.to_string().repeat(20).into_bytes()));
+    apply(&mut store, &(0..3000).map(image).collect(), 1, 10);
+    store.close(1_000).unwrap();
+    // Far from marker and metadata, which the open reads.
+    let table = files(dir.path(), "sst").remove(0);
+    let mut bytes = fs::read(&table).unwrap();
+    let at = bytes.len() * 2 / 5;
+    bytes[at] ^= 0x10;
+    fs::write(&table, bytes).unwrap();
+
+    let store = open(dir.path()).store;
+    let reader = store.reader();
+    let mut failures = (0..3000).filter_map(|number| reader.get(&key(number), &mut Vec::new()).err());
+    let failure = failures.next().expect("the damage is noticed");
+    assert!(is_corruption(&failure) && failure.to_string().contains("start again"), "{failure}");
+    drop(failures);
+    drop((reader, store));
+
+    let refused = Store::open(dir.path(), &identity(), &small()).unwrap_err();
+    assert!(
+        matches!(&refused, OpenError::Corrupt { message, .. } if message.contains("Corruption")),
+        "{refused}"
+    );
+    set_aside(dir.path(), 1_234).unwrap();
+    assert_eq!(open(dir.path()).found, Found::Fresh, "the note went with the store");
+}
+
+#[test]
+fn a_manifest_that_is_gone_is_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path());
+    let current = fs::read_to_string(dir.path().join("db/CURRENT")).unwrap();
+    fs::remove_file(dir.path().join("db").join(current.trim())).unwrap();
+    let error = Store::open(dir.path(), &identity(), &small()).unwrap_err();
+    assert!(
+        matches!(&error, OpenError::Corrupt { message, .. } if message.contains(current.trim())),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_failed_flush_poisons_the_store_and_its_readers_until_it_is_reopened() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());

@@ -45,6 +45,25 @@ fn the_lock_names_this_process_and_goes_with_the_directory() {
 }
 
 #[test]
+fn a_directory_that_is_deleted_or_replaced_is_noticed_by_its_owner() {
+    let parent = tempfile::tempdir().unwrap();
+    let root = parent.path().join("app");
+    let first = Directory::open(&root, "app", None).unwrap();
+    first.check_in_place().unwrap();
+    fs::rename(&root, parent.path().join("elsewhere")).unwrap();
+    let gone = first.check_in_place().unwrap_err();
+    assert!(matches!(gone, DirectoryError::Gone { .. }), "{gone}");
+    assert!(
+        gone.to_string().contains(root.to_str().unwrap()) && gone.to_string().contains("start again"),
+        "{gone}"
+    );
+    // Another process finds no lock there.
+    let second = Directory::open(&root, "app", None).unwrap();
+    second.check_in_place().unwrap();
+    assert!(first.check_in_place().is_err(), "a new directory of the same name is another one");
+}
+
+#[test]
 fn the_identity_is_kept_and_a_configured_one_wins() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("data/app");
