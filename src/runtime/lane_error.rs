@@ -13,7 +13,7 @@ pub(crate) enum LaneError {
     #[error(transparent)]
     Illegal(#[from] Illegal),
     /// A store lacks what Kafka has committed.
-    #[error("{0}; nothing is lost: cure the disk and start again, the changelog restores it")]
+    #[error(transparent)]
     Apply(#[from] ApplyError),
     /// The machine decided to stop.
     #[error("{0}")]

@@ -93,7 +93,10 @@ pub(crate) enum RestoreError {
         source: StorageError,
     },
     /// The damaged store cannot be set aside.
-    #[error("task {task}: the damaged store cannot be set aside: {source}")]
+    #[error(
+        "task {task}: the damaged store cannot be set aside: {source}; make its folder writable and start again: nothing is \
+         lost, the changelog restores it"
+    )]
     SetAside {
         /// The task.
         task: TaskId,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
+use millpond_state::StorageError;
 use millpond_topology::{ProcessError, RawRecord, TaskError, TaskId};
 
 use super::lane::Lane;
@@ -96,8 +97,13 @@ pub(crate) enum ThreadError {
         code: i32,
     },
     /// A store failed.
-    #[error("{0}")]
-    Storage(#[from] millpond_state::StorageError),
+    #[error("store of task {task}: {source}")]
+    Storage {
+        /// The task.
+        task: TaskId,
+        /// What RocksDB said.
+        source: StorageError,
+    },
 }
 
 /// The thread's state.
@@ -317,7 +323,8 @@ impl StreamThread {
     /// Flushes and closes a task's store and says that the task is free.
     fn forget(&mut self, owned: OwnedTask) -> Result<(), ThreadError> {
         let (id, incarnation) = (owned.task.id(), owned.incarnation);
-        owned.close(self.shared.clock.now().wall_ms)?;
+        let closed = owned.close(self.shared.clock.now().wall_ms);
+        closed.map_err(|source| ThreadError::Storage { task: id, source })?;
         tracing::info!(thread = %self.name, task = %id, "task closed");
         let _ = self.instance.send(ToInstance::Closed(id, incarnation));
         Ok(())
@@ -599,7 +606,9 @@ impl StreamThread {
     fn flush_stores(&mut self) -> Result<(), ThreadError> {
         let wall_ms = self.shared.clock.now().wall_ms;
         for owned in &mut self.tasks {
-            if owned.flush_if_due(self.settings.flush_interval, self.settings.flush_rows, wall_ms)? {
+            let task = owned.task.id();
+            let flushed = owned.flush_if_due(self.settings.flush_interval, self.settings.flush_rows, wall_ms);
+            if flushed.map_err(|source| ThreadError::Storage { task, source })? {
                 self.observer.flushed(owned);
             }
         }

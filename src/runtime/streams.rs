@@ -195,6 +195,7 @@ impl Streams {
                 part.topics.keys().zip(first_sink..).map(|(topic, number)| (number, topic.clone()));
             (part.control, numbered.collect())
         });
+        let directory = Arc::new(self.directory);
         let watch = Watch {
             topology: self.topology.clone(),
             topics: self.facts.known(&self.topology),
@@ -203,6 +204,7 @@ impl Streams {
             threads: threads.clone(),
             metrics: self.metrics.clone(),
             memory: self.memory.clone(),
+            directory: Arc::clone(&directory),
         };
         spawn("watch", move || watch.run())?;
         let restorer = Restorer {
@@ -213,7 +215,7 @@ impl Streams {
             shared: Arc::clone(&self.shared),
             cluster: Arc::clone(&self.cluster),
             memory: self.memory.clone(),
-            directory: Arc::new(self.directory),
+            directory,
             inbox: restore_inbox,
             instance: to_instance,
             metrics: self.metrics.clone(),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use millpond_membership::Role;
+use millpond_state::Directory;
 use millpond_topology::{TaskId, Topology};
 
 use super::board::{Board, InputLine, TaskPhase};
@@ -37,6 +38,8 @@ pub(crate) struct Watch {
     pub metrics: Metrics,
     /// Memory of the stores.
     pub memory: millpond_state::Shared,
+    /// Where they live.
+    pub directory: Arc<Directory>,
 }
 
 impl Watch {
@@ -47,6 +50,10 @@ impl Watch {
         while !self.shared.is_stopping() {
             let begun = Instant::now();
             self.topics();
+            if let Err(gone) = self.directory.check_in_place() {
+                self.shared.fail(gone.to_string());
+                return;
+            }
             self.look(&mut partitions);
             if looks.is_multiple_of(CHANGELOG_EVERY) {
                 self.changelog_ends();
