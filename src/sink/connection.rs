@@ -7,8 +7,9 @@ use sqlx::Error;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 /// Ends the session of a sink that stopped responding in the middle of a transaction (a paused process), so
-/// that the row lock it holds does not keep its successor waiting; and bounds every wait for a lock.
-const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '15s'; \
+/// that the row lock it holds does not keep its successor waiting; and bounds every wait for a lock, so that a lock that
+/// somebody else holds is soon said in `/readyz`. The batch is tried again for as long as it takes.
+const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '5s'; \
     SET TIME ZONE 'UTC'";
 
 /// A connection that is opened on demand and thrown away after a failure.

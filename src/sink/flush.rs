@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::Connection as _;
 use sqlx::postgres::PgDatabaseError;
 
 use super::batch::{Batch, Partition};
@@ -52,7 +51,7 @@ pub(super) async fn flush(writer: &mut Writer, batch: Batch) -> Result<(), Failu
             Err(WriteError::Moved(index)) => {
                 writer.shared.metrics.retries.inc();
                 if let Some(step) = steps.get(index) {
-                    match follow(writer, step).await {
+                    match follow(writer, &step.partition, step.topic_id, step.expected).await {
                         Ok(()) => {}
                         Err(FollowError::Failed(failure)) => return Err(failure),
                         Err(FollowError::Database(error)) => back_off(writer, &error, None).await?,
@@ -82,22 +81,30 @@ pub(super) async fn flush(writer: &mut Writer, batch: Batch) -> Result<(), Failu
     Ok(())
 }
 
-/// Asks the database for a sign of life, so that a sink without work knows whether it could do any.
+/// Asks the database where the partitions stand, so that a sink without work knows whether it could do any, and notices a
+/// database that was restored from a backup.
 ///
 /// # Errors
-/// [`Failure`] when the database refuses for good.
-pub(super) async fn ping(writer: &mut Writer) -> Result<(), Failure> {
-    let connection = &mut writer.connection;
+/// [`Failure`] when the database refuses for good, or holds what no going on fits.
+pub(super) async fn look(writer: &mut Writer) -> Result<(), Failure> {
     let limit = writer.shared.settings.flush_timeout;
-    let question = async { connection.get().await?.ping().await };
-    let timed_out = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
+    let taken: Vec<_> =
+        writer.taken.iter().map(|(partition, taken)| (Arc::clone(partition), *taken)).collect();
+    let question = async {
+        for (partition, taken) in &taken {
+            follow(writer, partition, taken.topic_id, taken.expected).await?;
+        }
+        Ok(())
+    };
+    let timed_out = |_| Err(FollowError::Database(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())));
     match tokio::time::timeout(limit, question).await.unwrap_or_else(timed_out) {
         Ok(()) => {
             writer.backoff.reset();
             writer.shared.relieve(&writer.name);
             Ok(())
         }
-        Err(error) => back_off(writer, &error, None).await,
+        Err(FollowError::Failed(failure)) => Err(failure),
+        Err(FollowError::Database(error)) => back_off(writer, &error, None).await,
     }
 }
 
@@ -234,36 +241,46 @@ enum FollowError {
     Database(sqlx::Error),
 }
 
-/// Another sink moved the partition's row: goes where the row is.
-async fn follow(writer: &mut Writer, step: &Step) -> Result<(), FollowError> {
+/// Goes where the partition's row is, if that is not where this sink put it: another sink wrote, or the database was
+/// restored from a backup.
+async fn follow(
+    writer: &mut Writer,
+    partition: &Arc<Partition>,
+    topic_id: TopicId,
+    was: i64,
+) -> Result<(), FollowError> {
     let sink = writer.shared.sink_name.clone();
     let conn = writer.connection.get().await.map_err(FollowError::Database)?;
-    let stored = match offsets::read(conn, &sink, &step.partition).await {
+    let stored = match offsets::read(conn, &sink, partition).await {
         Ok(stored) => stored,
         Err(sqlx::Error::RowNotFound) => {
-            let (topic, partition) = (step.partition.topic.clone(), step.partition.number);
+            let (topic, partition) = (partition.topic.clone(), partition.number);
             return Err(FollowError::Failed(Failure::RowDeleted { topic, partition }));
         }
         Err(error) => return Err(FollowError::Database(error)),
     };
-    if stored.topic_id != step.topic_id {
+    let is = stored.next_offset;
+    if stored.topic_id != topic_id {
         return Err(FollowError::Failed(Failure::TopicRecreated {
-            topic: step.partition.topic.clone(),
-            partition: step.partition.number,
-            next_offset: stored.next_offset,
+            topic: partition.topic.clone(),
+            partition: partition.number,
+            next_offset: is,
             stored: stored.topic_id,
-            actual: step.topic_id,
+            actual: topic_id,
         }));
     }
-    let (was, is) = (step.expected, stored.next_offset);
-    tracing::info!(partition = %step.partition, was, is, "another sink wrote: following");
+    if is == was {
+        return Ok(());
+    }
+    let cause = if is < was { "restored from a backup" } else { "another sink wrote" };
+    tracing::warn!(%partition, was, is, cause, "the database stands elsewhere: following");
     if (was..=was.saturating_add(SKIP_OFFSETS_MAX)).contains(&is) {
-        if let Some(taken) = writer.taken.get_mut(&step.partition) {
+        if let Some(taken) = writer.taken.get_mut(partition) {
             taken.expected = is;
         }
-        writer.shared.at(&step.partition, step.topic_id, is);
+        writer.shared.at(partition, topic_id, is);
     } else {
-        writer.read_from(&step.partition, is);
+        writer.read_from(partition, is);
     }
     Ok(())
 }

@@ -21,8 +21,8 @@ use super::topic_ids::TopicId;
 
 /// Least time between two transactions that carry no rows but only pass transaction markers.
 const IDLE_EVERY: Duration = Duration::from_secs(1);
-/// An idle writer asks the database for a sign of life this often.
-const PING_EVERY: Duration = Duration::from_secs(2);
+/// An idle writer asks the database where it stands this often.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How long a position beyond the end is put down to a leader that has not caught up.
 const BEYOND_END_FOR: Duration = Duration::from_secs(10);
 
@@ -57,7 +57,7 @@ pub(super) struct Writer {
     wanted: BTreeMap<Arc<Partition>, Wanted>,
     epochs: u64,
     idle_due: Instant,
-    ping_due: Instant,
+    look_due: Instant,
     is_mine: Box<dyn Fn(&Partition) -> bool + Send + Sync>,
 }
 
@@ -89,7 +89,7 @@ impl Writer {
             wanted: BTreeMap::new(),
             epochs: 0,
             idle_due: Instant::now(),
-            ping_due: Instant::now() + PING_EVERY,
+            look_due: Instant::now() + LOOK_EVERY,
             is_mine: Box::new(move |partition| {
                 usize::try_from(partition.number).is_ok_and(|partition| partition % writers == number)
             }),
@@ -121,10 +121,10 @@ impl Writer {
             self.reader.wake();
             flush::flush(self, Batch::new(runs)).await?;
             self.idle_due = Instant::now() + IDLE_EVERY;
-            self.ping_due = Instant::now() + PING_EVERY;
-        } else if now >= self.ping_due && !self.taken.is_empty() {
-            flush::ping(self).await?;
-            self.ping_due = Instant::now() + PING_EVERY;
+            self.look_due = Instant::now() + LOOK_EVERY;
+        } else if now >= self.look_due && !self.taken.is_empty() {
+            flush::look(self).await?;
+            self.look_due = Instant::now() + LOOK_EVERY;
         } else {
             self.wait().await;
         }
@@ -133,7 +133,7 @@ impl Writer {
 
     /// Waits for anything to do.
     async fn wait(&mut self) {
-        let far = Instant::now() + PING_EVERY;
+        let far = Instant::now() + LOOK_EVERY;
         let idle = if self.inbox.has_marks() { self.idle_due } else { far };
         let due = self.wanted.values().map(|wanted| wanted.due).min().unwrap_or(far).min(idle);
         tokio::select! {
