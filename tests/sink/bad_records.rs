@@ -1,8 +1,10 @@
 //! Records that cannot become rows are kept whole, and never keep good ones waiting.
 
 use super::cluster::{End, Record, Writer, committed};
+use super::database::server;
 use super::expected::from_database;
 use super::generator::Generator;
+use super::proxy::Proxy;
 use super::rig::{Rig, run};
 
 fn bad(value: Option<&[u8]>) -> Record {
@@ -128,4 +130,61 @@ fn letters_of_processors_are_stored_at_the_position_of_the_record_they_are_about
         assert_eq!(own, ["BAD_HEADERS", "DATABASE_REJECTED"].map(|code| format!("{}|{code}", rig.letters)));
         sink.stop().await;
     });
+}
+
+#[test]
+fn a_dead_letter_and_its_offset_are_one_transaction_whatever_happens_to_commits() {
+    /// Notes in which transaction letters are stored and offsets moved.
+    const AUDIT: &str = r#"
+        CREATE TABLE audit (kind text, xact xid8, partition integer, at bigint);
+        CREATE FUNCTION note_letter() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO audit VALUES ('letter', pg_current_xact_id(), NEW.partition, NEW."offset"); RETURN NEW; END $$;
+        CREATE FUNCTION note_move() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO audit VALUES ('move', pg_current_xact_id(), NEW.partition, NEW.next_offset); RETURN NEW; END $$;
+        CREATE TRIGGER note_letter AFTER INSERT ON dead_letters FOR EACH ROW EXECUTE FUNCTION note_letter();
+        CREATE TRIGGER note_move AFTER UPDATE ON sink_offsets FOR EACH ROW EXECUTE FUNCTION note_move();"#;
+    /// Letters whose transaction did not move the partition's offset to right behind the record.
+    const APART: &str = "SELECT count(*)::text FROM audit AS letter WHERE kind = 'letter' AND NOT EXISTS (SELECT 1 \
+        FROM audit AS move WHERE move.kind = 'move' AND move.xact = letter.xact AND move.partition = letter.partition \
+        AND move.at > letter.at)";
+    run(async {
+        let rig = Rig::new("letters-exact", 1).await;
+        rig.database.script(AUDIT).await;
+        let proxy = Proxy::start(&server()).await;
+        let mut settings = rig.settings();
+        settings.postgres_url = proxy.url(&rig.database.url);
+        settings.batch_rows = 64;
+        let writer = Writer::new(&rig.accounts);
+        let mut generator = Generator::new(24, 20, 1);
+        // Only the database can tell that it is bad: batches are halved until it is alone.
+        let no_such_day =
+            br#"{"eventType":"CommandRejected","eventId":"00000000-0000-0000-0000-000000000001",
+            "occurredAt":"2026-02-31T00:00:00Z","source":{"topic":"t","partition":0,"offset":1},
+            "payload":{"userId":1000,"command":"C","reason":"R"}}"#;
+        let mut good = 0;
+        for _ in 0..8 {
+            let mut records = generator.events(30);
+            records.push(bad(Some(no_such_day)));
+            records.extend(generator.events(33));
+            good += records.iter().filter(|record| is_change(record)).count();
+            writer.write(&records, End::Commit);
+        }
+        let sink = rig.sink_with(settings);
+        sink.drained(&rig).await;
+        let (lost, never_sent) = proxy.cut();
+        assert!(lost >= 3 && never_sent >= 1, "void: {lost} replies and {never_sent} commits were lost");
+        let letters = rig
+            .database
+            .rows(r#"SELECT "offset"::text FROM dead_letters ORDER BY dead_letters."offset""#)
+            .await;
+        let expected: Vec<String> = (0..8).map(|round| (round * 65 + 30).to_string()).collect();
+        assert_eq!(letters, expected);
+        assert_eq!(rig.database.rows(APART).await, ["0"], "a letter was stored without its offset");
+        assert_eq!(from_database(&rig.database).await.changes.len(), good);
+        sink.stop().await;
+    });
+}
+
+fn is_change(record: &Record) -> bool {
+    record.value.as_ref().is_some_and(|value| String::from_utf8_lossy(value).contains("\"deltaFen\""))
 }

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use millpond::sink::{Failure, State};
+use millpond_mutants::Mutant;
+
 use super::cluster::{End, Writer, end, group_offset};
 use super::expected::assert_exact;
 use super::generator::Generator;
-use super::rig::{PATIENCE, Rig, run};
+use super::rig::{PATIENCE, Rig, run, run_wrong};
 
 #[test]
 fn all_event_types_are_exact_and_lag_reads_zero_behind_aborted_transactions() {
@@ -110,6 +113,36 @@ fn two_sinks_on_the_same_partitions_write_each_row_once() {
         assert!(skipped > 0.0, "neither was ever overtaken");
         one.stop().await;
         other.stop().await;
+    });
+}
+
+#[test]
+fn control_two_sinks_that_do_not_compare_are_noticed_by_the_rows_they_write() {
+    run_wrong(Mutant::SinkWithoutSwap, async {
+        let rig = Rig::new("no-swap", 2).await;
+        let writer = Writer::new(&rig.accounts);
+        let mut generator = Generator::new(7, 50, 2);
+        writer.write(&generator.events(1000), End::Commit);
+        let mut settings = rig.settings();
+        settings.batch_rows = 50;
+        let (one, other) = (rig.sink_with(settings.clone()), rig.sink_with(settings));
+        let begun = std::time::Instant::now();
+        let failure = loop {
+            let stopped = [&one, &other].into_iter().find_map(|sink| match sink.handle.status().state {
+                State::Stopped(failure) => Some(failure),
+                _ => None,
+            });
+            if let Some(failure) = stopped {
+                break failure;
+            }
+            assert!(begun.elapsed() < PATIENCE, "nothing notices");
+            writer.write(&generator.events(200), End::Commit);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        // The second line of defence: append-only rows have a key, and versions of accounts have no gaps.
+        assert!(matches!(failure, Failure::Invariant(_)), "{failure}");
+        let text = failure.to_string();
+        assert!(text.contains("duplicate key") || text.contains("stored version"), "{text}");
     });
 }
 

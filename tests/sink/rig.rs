@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use millpond::sink::{Handle, Settings, Sink, State, Status, Target};
+use millpond_mutants::{Mutant, choose};
 use prometheus::Registry;
 use prometheus::proto::Metric;
 
@@ -28,6 +29,13 @@ pub(crate) struct Rig {
 pub(crate) fn run<F: Future<Output = ()>>(test: F) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("runtime").block_on(test);
+}
+
+/// Runs a test whose sinks' tasks are wrong in this way; those of other tests are not.
+pub(crate) fn run_wrong<F: Future<Output = ()>>(mutant: Mutant, test: F) {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).enable_all().on_thread_start(move || choose(Some(mutant)));
+    runtime.build().expect("runtime").block_on(test);
 }
 
 impl Rig {
