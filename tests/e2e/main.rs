@@ -9,6 +9,7 @@ mod support;
 
 mod crash_points;
 mod dead_owner;
+mod disk;
 mod exact;
 mod failover;
 mod handback;
