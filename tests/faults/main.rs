@@ -5,10 +5,21 @@
 //! notice; docs/reliability.md names what notices the others. `./dev test` starts the servers and hands their addresses
 //! over.
 
-#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail by panicking")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may fail by panicking"
+)]
 
 #[path = "../support/cluster/mod.rs"]
 mod cluster;
+#[allow(dead_code, reason = "shared with the end-to-end tests, which use more of it")]
+#[path = "../e2e/disk/mount.rs"]
+mod mount;
+#[allow(dead_code, reason = "shared with the sink's tests, which use more of it")]
+#[path = "../sink/own_postgres.rs"]
+mod own_postgres;
 #[allow(dead_code, reason = "shared by test binaries, each of which uses its part")]
 #[path = "../support/proxy/mod.rs"]
 mod proxy;
@@ -17,12 +28,12 @@ mod proxy;
 mod support;
 
 mod brokers;
-mod chaos;
 mod end_txn;
 mod half_open;
 mod join;
 mod late;
 mod proxy_itself;
 mod rig;
+mod torture;
 mod unanswered;
 mod unreachable;

@@ -49,11 +49,6 @@ impl Rig {
         start_node(&self.world, &self.proxy, "one", extra)
     }
 
-    /// Starts a second instance beside it, behind the same proxy.
-    pub(crate) fn start_guest(&self) -> Node {
-        start_node(&self.world, &self.proxy, "two", &[])
-    }
-
     /// Starts a load that takes about `seconds`; its orders are not those of any load before.
     pub(crate) fn start_load(&self, seconds: u64, rate: u64) -> Child {
         start_load(&self.world, seconds, rate)

@@ -1,5 +1,6 @@
 //! A running `millpond run`.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
@@ -16,14 +17,24 @@ use super::world::World;
 pub(crate) struct Node {
     child: Child,
     log: PathBuf,
-    address: Option<String>,
+    address: OnceCell<String>,
     /// Where the log of this run begins.
     offset: usize,
 }
 
 impl Node {
-    /// Starts an instance with further configuration.
+    /// Starts an instance with further configuration, and waits until it serves HTTP or has ended.
     pub(crate) fn start(world: &World, instance: &str, extra: &[(&str, &str)]) -> Self {
+        let mut node = Self::spawn(world, instance, extra);
+        let begun = Instant::now();
+        while node.address().is_none() && node.is_alive() && begun.elapsed() < Duration::from_secs(30) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        node
+    }
+
+    /// As `start`, without waiting.
+    pub(crate) fn spawn(world: &World, instance: &str, extra: &[(&str, &str)]) -> Self {
         let log = world.dir.path().join(format!("{instance}-{}.log", std::process::id()));
         let file = File::options().create(true).append(true).open(&log);
         let file = file.unwrap_or_else(|error| panic!("{}: {error}", log.display()));
@@ -34,26 +45,20 @@ impl Node {
         let child = command.stdout(Stdio::null()).stderr(file).spawn();
         let child = child.unwrap_or_else(|error| panic!("millpond run: {error}"));
         let offset = usize::try_from(offset).unwrap_or(0);
-        let mut node = Self { child, log, address: None, offset };
-        node.address = node.find_address();
-        node
+        Self { child, log, address: OnceCell::new(), offset }
     }
 
-    fn find_address(&mut self) -> Option<String> {
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(30) {
+    /// Returns where it serves HTTP, once it does.
+    fn address(&self) -> Option<&str> {
+        if self.address.get().is_none() {
             let text = self.log();
-            if let Some(rest) = text.split("http listening on http://").nth(1) {
-                let end =
-                    rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':')).unwrap_or(rest.len());
-                return Some(rest[..end].to_owned());
-            }
-            if self.child.try_wait().is_ok_and(|status| status.is_some()) {
-                return None;
-            }
-            std::thread::sleep(Duration::from_millis(10));
+            // A line that is being written has no end yet.
+            let (rest, _) = text.split_once("http listening on http://")?.1.split_once('\n')?;
+            let end =
+                rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':')).unwrap_or(rest.len());
+            let _ = self.address.set(rest[..end].to_owned());
         }
-        None
+        self.address.get().map(String::as_str)
     }
 
     /// Returns what this run logged.
@@ -64,7 +69,7 @@ impl Node {
 
     /// Returns status code and body of a path.
     pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
-        get(self.address.as_deref()?, path)
+        get(self.address()?, path)
     }
 
     /// Returns `/status`.
@@ -211,6 +216,16 @@ impl Node {
         self.signal("-TERM");
         wait_until("the process ends after SIGTERM", Duration::from_secs(40), || !self.is_alive());
         self.child.wait().unwrap_or_else(|error| panic!("wait: {error}"))
+    }
+
+    /// Asks for a clean stop by SIGTERM; returns whether it ended within `limit`.
+    pub(crate) fn ask_to_stop(&mut self, limit: Duration) -> bool {
+        self.signal("-TERM");
+        let begun = Instant::now();
+        while self.is_alive() && begun.elapsed() < limit {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        !self.is_alive()
     }
 
     /// Waits until the process ends by itself.

@@ -28,14 +28,17 @@ impl World {
 
     /// As `new`, with further configuration for every command.
     pub(crate) fn with(name: &str, extra: &[(&str, &str)]) -> Self {
-        Self::bare(name, extra).prepared()
+        Self::on(&required("MILLPOND_TEST_BROKERS"), name, extra)
     }
 
     /// As `with`, on brokers of the test's own.
     pub(crate) fn on(brokers: &str, name: &str, extra: &[(&str, &str)]) -> Self {
-        let mut world = Self::bare(name, extra);
-        world.brokers = brokers.to_owned();
-        world.prepared()
+        Self::on_servers((brokers, &required("MILLPOND_TEST_POSTGRES")), name, extra)
+    }
+
+    /// As `with`, on brokers and a PostgreSQL of the test's own.
+    pub(crate) fn on_servers(servers: (&str, &str), name: &str, extra: &[(&str, &str)]) -> Self {
+        Self::bare(servers, name, extra).prepared()
     }
 
     fn prepared(self) -> Self {
@@ -44,11 +47,10 @@ impl World {
         self
     }
 
-    fn bare(name: &str, extra: &[(&str, &str)]) -> Self {
+    fn bare((brokers, server): (&str, &str), name: &str, extra: &[(&str, &str)]) -> Self {
         let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let number = WORLDS.fetch_add(1, Ordering::SeqCst);
         let app = format!("{name}-{}-{millis}-{number}", std::process::id());
-        let server = required("MILLPOND_TEST_POSTGRES");
         let database = app.replace('-', "_");
         let (base, _) = server.rsplit_once('/').unwrap_or_else(|| panic!("no database in {server}"));
         let created = Command::new("psql")
@@ -58,7 +60,7 @@ impl World {
                 "-v",
                 "ON_ERROR_STOP=1",
                 "-d",
-                &server,
+                server,
                 "-c",
                 &format!("CREATE DATABASE {database}"),
             ])
@@ -67,7 +69,7 @@ impl World {
         assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
         Self {
             app,
-            brokers: required("MILLPOND_TEST_BROKERS"),
+            brokers: brokers.to_owned(),
             postgres: format!("{base}/{database}"),
             dir: tempfile::tempdir().unwrap_or_else(|error| panic!("temporary directory: {error}")),
             extra: extra.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
