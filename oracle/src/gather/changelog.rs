@@ -33,7 +33,7 @@ impl Table {
     ) -> Result<(), String> {
         let key = key.ok_or("key is null")?;
         if key == MARKER_KEY {
-            return self.apply_marker(value.ok_or("marker is a tombstone")?);
+            return self.apply_marker(offset, value.ok_or("marker is a tombstone")?);
         }
         if self.unmarked == 0 {
             self.first_unmarked = offset;
@@ -54,7 +54,7 @@ impl Table {
         Ok(())
     }
 
-    fn apply_marker(&mut self, value: &[u8]) -> Result<(), String> {
+    fn apply_marker(&mut self, offset: i64, value: &[u8]) -> Result<(), String> {
         let marker = Marker::decode(value).map_err(|error| format!("marker: {error}"))?;
         let before = self.marker.as_ref().map_or(0, |marker| marker.sequence);
         let is_later = self.marker.is_none() || marker.sequence > before;
@@ -69,7 +69,7 @@ impl Table {
             None => None,
         };
         for snapshot in &mut self.snapshots {
-            snapshot.at_marker(marker.sequence, value);
+            snapshot.at_marker(offset, marker.sequence, value);
         }
         self.marker = Some(marker);
         self.unmarked = 0;

@@ -18,12 +18,14 @@ pub(crate) struct Snapshot {
     recent: HashSet<Box<[u8]>>,
     /// First record above the marker that lies below `position`: the store claims what it cannot hold.
     overclaim: Option<i64>,
+    /// Last marker below `position`: a store without any must hold it or a later one.
+    covered_marker: Option<i64>,
 }
 
 impl Snapshot {
     /// Starts at the beginning of the changelog.
     pub(crate) fn of(store: &Store) -> Snapshot {
-        Snapshot { sequence: store.marker.sequence, position: store.metadata.position, ..Snapshot::default() }
+        Snapshot { sequence: store.sequence(), position: store.metadata.position, ..Snapshot::default() }
     }
 
     /// Notes that `key` is about to be written; `old` is its value until then.
@@ -41,7 +43,10 @@ impl Snapshot {
     }
 
     /// Notes a marker.
-    pub(crate) fn at_marker(&mut self, sequence: u64, bytes: &[u8]) {
+    pub(crate) fn at_marker(&mut self, offset: i64, sequence: u64, bytes: &[u8]) {
+        if offset < self.position {
+            self.covered_marker = Some(offset);
+        }
         if sequence == self.sequence && self.marker.is_none() {
             self.marker = Some(bytes.into());
             self.recent = HashSet::new();
@@ -51,6 +56,11 @@ impl Snapshot {
     /// Returns the marker in the changelog whose sequence is the store's; `None` when it was compacted away.
     pub(crate) fn marker(&self) -> Option<&[u8]> {
         self.marker.as_deref()
+    }
+
+    /// Returns the offset of the last marker that the store's position claims.
+    pub(crate) fn covered_marker(&self) -> Option<i64> {
+        self.covered_marker
     }
 
     /// Returns the offset of a record that the store's position claims although it is above its marker.
@@ -96,7 +106,7 @@ mod tests {
         let mut rows = Rows::new();
         for (offset, key, value) in records {
             if *key == "m" {
-                snapshot.at_marker(5, value.as_bytes());
+                snapshot.at_marker(*offset, 5, value.as_bytes());
                 continue;
             }
             let key = key.as_bytes();
@@ -126,6 +136,13 @@ mod tests {
         assert_eq!(snapshot.expected(&rows, b"b"), Some(Some(&b"1"[..])));
         assert_eq!(snapshot.expected(&rows, b"c"), None);
         assert_eq!(snapshot.marker(), None);
+    }
+
+    #[test]
+    fn a_marker_below_the_position_is_known() {
+        let records = [(0, "a", "1"), (1, "m", "x"), (2, "b", "1")];
+        assert_eq!(replay(1, &records).0.covered_marker(), None);
+        assert_eq!(replay(2, &records).0.covered_marker(), Some(1));
     }
 
     #[test]

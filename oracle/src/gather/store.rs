@@ -17,9 +17,16 @@ const OPEN_ATTEMPTS: u32 = 10;
 pub(crate) struct Store {
     pub(crate) path: PathBuf,
     pub(crate) db: DB,
-    pub(crate) marker_bytes: Vec<u8>,
-    pub(crate) marker: Marker,
+    /// Marker with its bytes; `None` when a restore was given up before one came.
+    pub(crate) marker: Option<(Vec<u8>, Marker)>,
     pub(crate) metadata: Metadata,
+}
+
+impl Store {
+    /// Returns the sequence of its marker; 0, which no marker has, without one.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.marker.as_ref().map_or(0, |(_, marker)| marker.sequence)
+    }
 }
 
 /// What lies in a state directory.
@@ -81,14 +88,15 @@ fn open(path: &Path) -> Result<DB, OracleError> {
 
 fn read_heads(path: &Path, db: DB) -> Result<Option<Found>, OracleError> {
     let get = |key: &[u8]| db.get(key).map_err(|source| OracleError::Store { path: path.to_owned(), source });
-    let (Some(marker_bytes), Some(metadata)) = (get(&MARKER_KEY)?, get(&METADATA_KEY)?) else {
+    let Some(metadata) = get(&METADATA_KEY)? else {
         let is_empty = db.iterator(rocksdb::IteratorMode::Start).next().is_none();
-        let why = "marker or metadata is absent".to_owned();
+        let why = "metadata is absent".to_owned();
         return Ok((!is_empty).then(|| Found::Unreadable(path.to_owned(), why)));
     };
-    let found = match (Marker::decode(&marker_bytes), Metadata::decode(&metadata)) {
+    let decoded = |bytes: Vec<u8>| Marker::decode(&bytes).map(|marker| (bytes, marker));
+    let found = match (get(&MARKER_KEY)?.map(decoded).transpose(), Metadata::decode(&metadata)) {
         (Ok(marker), Ok(metadata)) => {
-            Found::Store(Box::new(Store { path: path.to_owned(), db, marker_bytes, marker, metadata }))
+            Found::Store(Box::new(Store { path: path.to_owned(), db, marker, metadata }))
         }
         (Err(error), _) => Found::Unreadable(path.to_owned(), format!("marker: {error}")),
         (_, Err(error)) => Found::Unreadable(path.to_owned(), format!("metadata: {error}")),

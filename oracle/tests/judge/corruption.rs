@@ -1,6 +1,6 @@
 //! One corrupted value in each place is found, and the difference is named.
 
-use crate::support::bytes::{account, account_key, order, order_key};
+use crate::support::bytes::{account, account_key, metadata, order, order_key, reference_key};
 use crate::support::small::{P7, P10, small};
 use crate::support::world::{World, differences, failed};
 use crate::support::{postgres, stores};
@@ -115,5 +115,41 @@ async fn a_corrupted_output_is_named() {
         "balance: Some(700)",
     ];
     assert!(found.len() == 1 && parts.iter().all(|part| found[0].contains(part)), "{found:?}");
+    world.close().await;
+}
+
+/// Takes the marker out of a store and gives it another changelog position, as a restore that was given up leaves it.
+fn unmark(world: &World, position: i64) {
+    let dir = world.dir.path().join("one");
+    let (app, changelog) = (&world.target.app_id, &world.target.topics.changelog);
+    let heads = metadata(app, changelog, u32::try_from(P7).unwrap(), 2, position);
+    stores::spoil(&dir, "0_1", &[0, 0], None);
+    stores::spoil(&dir, "0_1", &[0, 0, 1], Some(&heads));
+}
+
+#[tokio::test]
+async fn a_store_without_the_marker_that_its_position_claims_is_named() {
+    let world = World::write(small()).await;
+    unmark(&world, 4);
+    let report = world.judge().await;
+    assert_eq!(failed(&report), ["stores"], "{report}");
+    let found = differences(&report, "stores");
+    assert!(
+        found.len() == 1 && found[0].contains("no marker, its position 4 claims the one at offset 3"),
+        "{report}"
+    );
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_store_whose_restore_was_given_up_before_a_marker_is_none_the_worse() {
+    let world = World::write(small()).await;
+    unmark(&world, 0);
+    let dir = world.dir.path().join("one");
+    for key in [account_key(7), order_key(7, 1), reference_key(7, 0, "d1")] {
+        stores::spoil(&dir, "0_1", &key, None);
+    }
+    let report = world.judge().await;
+    assert_eq!(failed(&report), Vec::<&str>::new(), "{report}");
     world.close().await;
 }
