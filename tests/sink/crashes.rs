@@ -1,11 +1,13 @@
 //! The whole program with a PostgreSQL that is killed under it, or that contradicts it; judged by the oracle.
 
 use std::process::Command;
+use std::time::Duration;
 
 use super::own_postgres::{OwnPostgres, kill};
-use super::rig::PATIENCE;
 use super::support::{Node, World, group_lag, keep_figure, wait_drained, wait_until};
 
+/// Longest wait for what takes a second or two on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Rounds of killing: a backend of the sink, then the postmaster.
 const ROUNDS: usize = 3;
 
