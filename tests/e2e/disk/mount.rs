@@ -32,12 +32,13 @@ impl Mount {
         run(&["-o", &options, &self.0.display().to_string()]).unwrap_or_else(|error| panic!("{error}"));
     }
 
-    /// Leaves `kibibytes` of a file system in memory, by a file that takes the rest.
+    /// Leaves `kibibytes` of a file system in memory, by a file that takes the rest. A process that ends gives back what
+    /// its files had reserved, so that the disk is to be filled again.
     pub(super) fn fill(&self, kibibytes: u64) {
         let free = free_kibibytes(&self.0);
-        assert!(free > kibibytes, "only {free} KiB are free");
-        let filler = vec![0x5a; usize::try_from((free - kibibytes) * 1024).unwrap_or_default()];
-        std::fs::write(self.0.join("filler"), filler).unwrap_or_else(|error| panic!("filler: {error}"));
+        let filler = vec![0x5a; usize::try_from(free.saturating_sub(kibibytes) * 1024).unwrap_or_default()];
+        let name = format!("filler-{free}");
+        std::fs::write(self.0.join(name), filler).unwrap_or_else(|error| panic!("filler: {error}"));
     }
 }
 
