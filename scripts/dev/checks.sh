@@ -6,8 +6,6 @@ DENY_VERSION=0.20.2
 DENY=$DEV_HOME/tools/cargo-deny-$DENY_VERSION/bin/cargo-deny
 # Clippy, doc, test and demo share this profile and these features, so that RocksDB is compiled once.
 SHAPE=(--release --workspace --features failpoints)
-# Integration tests that spend their time waiting for Kafka and PostgreSQL.
-SERVER_TESTS=(e2e faults sink broker)
 KEEP_GOING=no
 FILTERS=()
 STEPS=()
@@ -103,55 +101,22 @@ summarise() {
   exit 0
 }
 
-# Two lanes at once: what waits for servers most of the time, and beside it, giving way to it, what only computes.
 run_tests() {
-  local variables=() options=() status=0 pid
+  local variables=() status=0 options=()
   mapfile -t variables <"$ENV_FILE"
   [[ $KEEP_GOING == no ]] || options+=(--no-fail-fast)
   # The output goes through a pipe, which would cost it its colours.
   [[ ! -t 1 ]] || variables+=("CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-always}")
-  bounded cargo test "${SHAPE[@]}" --no-run || return
-  pure_tests >"$TEST_LOG.pure" 2>&1 &
-  pid=$!
-  server_tests 2>&1 | tee "$TEST_LOG" || status=$?
-  wait "$pid" || status=$?
-  tee -a "$TEST_LOG" <"$TEST_LOG.pure"
-  rm -f "$TEST_LOG.pure"
+  # Most of them wait for a server or a timeout most of the time.
+  variables+=("RUST_TEST_THREADS=${RUST_TEST_THREADS:-3}")
+  bounded env "${variables[@]}" cargo test "${SHAPE[@]}" "${options[@]}" -- "${FILTERS[@]}" 2>&1 |
+    tee "$TEST_LOG" || status=$?
   if [[ $status -eq 0 ]] && ! grep -Eq '(^|[^0-9])[1-9][0-9]* passed' "$TEST_LOG"; then
     warn "no test ran"
     status=1
   fi
   [[ $status -eq 0 ]] || show_server_logs
   return "$status"
-}
-
-# Uses variables and options of run_tests.
-server_tests() {
-  local name targets=()
-  for name in "${SERVER_TESTS[@]}"; do targets+=(--test "$name"); done
-  # Most of them wait for a server or a timeout most of the time.
-  bounded env "${variables[@]}" "RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}" \
-    cargo test "${SHAPE[@]}" "${options[@]}" "${targets[@]}" -- "${FILTERS[@]}"
-}
-
-# Every test that is not one of servers, the examples of the documentation, and then the fuzz targets; niced, so that a
-# server's tests keep their pace.
-pure_tests() {
-  local name targets=()
-  while read -r name; do
-    [[ " ${SERVER_TESTS[*]} " == *" $name "* ]] || targets+=(--test "$name")
-  done < <(test_targets)
-  [[ ${#targets[@]} -gt 0 ]] || die "cargo names no test target"
-  renice -n 15 "$BASHPID" >/dev/null
-  bounded env "${variables[@]}" "RUST_TEST_THREADS=${RUST_TEST_THREADS:-2}" \
-    cargo test "${SHAPE[@]}" "${options[@]}" --lib --bins "${targets[@]}" -- "${FILTERS[@]}" || return
-  bounded env "${variables[@]}" cargo test "${SHAPE[@]}" --doc -- "${FILTERS[@]}" || return
-}
-
-# The integration tests of all packages, one a line, as cargo knows them: none is forgotten.
-test_targets() {
-  cargo metadata --no-deps --format-version 1 | grep -o '"kind":\["test"\],"crate_types":\["bin"\],"name":"[^"]*"' |
-    sed 's/.*"name":"//; s/"$//' | sort -u
 }
 
 # Adds up the closing lines of the test binaries.

@@ -2,7 +2,7 @@
 # The simulator as a command: one test of its own binary, told by the environment what to run.
 
 simulate() { # [--seeds N] [--from S] [--kind KIND] [--mutant NAMES]
-  local seeds=1000 from=0 kind= mutant=
+  local seeds=1000 from=0 kind='' mutant=''
   while [[ $# -gt 0 ]]; do
     [[ $# -ge 2 ]] || die "simulate: $1 needs a value (see ./dev help)"
     case $1 in

@@ -57,6 +57,8 @@ pub mod code {
     pub const AUTO_OFFSET_RESET: i32 = -140;
     /// Refused because another record of the same batch is.
     pub const INVALID_DIFFERENT_RECORD: i32 = -138;
+    /// Another live member has the same static instance id.
+    pub const FENCED_INSTANCE_ID: i32 = 82;
     /// Purged from the queue by an abort.
     pub const PURGE_QUEUE: i32 = -152;
     /// Purged in flight by an abort.

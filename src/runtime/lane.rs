@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use millpond_mutants::{Mutant, is};
 use millpond_topology::{CHANGELOG_MARKER_KEY, TaskId};
 
-use super::lane_error::LaneError;
+use super::lane_error::{LaneError, refusal};
 use super::lane_outcome::Outcome;
 use super::owned_task::OwnedTask;
 use super::settings::Settings;
@@ -39,6 +39,8 @@ pub(crate) struct Lane {
     losses: u64,
     /// Code of the last error of class `Record`.
     refused_code: i32,
+    /// What the broker refused for good, with the cure.
+    refusal: Option<String>,
     /// The last call did not return within its watchdog.
     hung: bool,
 }
@@ -63,6 +65,7 @@ impl Lane {
             settings: settings.clone(),
             losses: shared.losses(),
             refused_code: 0,
+            refusal: None,
             hung: false,
             shared,
             cluster,
@@ -190,7 +193,7 @@ impl Lane {
                 outcome.dropped.extend(dropped);
                 (self.commit.phase() == Phase::Dropping).then_some(Event::RolledBack)
             }
-            Action::Stop(why) => return Err(LaneError::Stop(why)),
+            Action::Stop(why) => return Err(LaneError::Stop(self.refusal.take().unwrap_or(why))),
         };
         Ok(event)
     }
@@ -199,8 +202,11 @@ impl Lane {
         self.producer.as_mut().ok_or(LaneError::NoProducer)
     }
 
-    fn log(&self, call: &str, error: &CallError) -> Class {
+    fn log(&mut self, call: &str, error: &CallError) -> Class {
         let class = classify(error);
+        if class == Class::Stop {
+            self.refusal = Some(refusal(call, error));
+        }
         tracing::warn!(lane = %self.name, call, ?class, %error, "transaction call failed");
         class
     }

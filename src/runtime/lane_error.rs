@@ -4,7 +4,7 @@ use millpond_topology::TaskId;
 
 use super::owned_task::ApplyError;
 use crate::engine::Illegal;
-use crate::kafka::CallError;
+use crate::kafka::{CallError, code};
 
 /// A failure after which nothing can be proven.
 #[derive(Debug, thiserror::Error)]
@@ -59,4 +59,18 @@ pub(crate) enum LaneError {
         /// The nonce.
         nonce: String,
     },
+}
+
+/// Says what the broker refused for good, and what helps.
+pub(crate) fn refusal(call: &str, error: &CallError) -> String {
+    match error.code {
+        code::FENCED_INSTANCE_ID => {
+            "another live process uses this instance id; give every process an `instance.id` of its own"
+                .to_owned()
+        }
+        _ => format!(
+            "the broker refuses the transaction for good at {call}: {error}. Check its version (0.11 or newer) and the ACLs: \
+             Write on the output topics and on transactional ids with this prefix, Read on the group"
+        ),
+    }
 }

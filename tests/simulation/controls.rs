@@ -42,7 +42,7 @@ pub(crate) const COSTLY: [(Mutant, Micros); 2] = [(Mutant::FenceAtBegin, 400 * M
 
 /// What restless schedules find: rules that stand behind each other. All of a line switched off break an invariant, any one
 /// of them kept breaks none.
-pub(crate) const TOGETHER: [(&[Mutant], &str); 7] = [
+pub(crate) const TOGETHER: [(&[Mutant], &str); 6] = [
     (
         &[Mutant::NoSecondLook],
         "a process that was thrown out and does not know it may read offsets before and changelog after a transaction of the \
@@ -71,9 +71,5 @@ pub(crate) const TOGETHER: [(&[Mutant], &str); 7] = [
         &[Mutant::WatermarkAsPosition, Mutant::AdoptAtOnce, Mutant::AnswerMidTransaction],
         "the end that is adopted is the stable one, it counts for a later transaction, and it is asked for between \
          transactions, when nothing of the own is open",
-    ),
-    (
-        &[Mutant::UnknownMemberReplayed, Mutant::GapIgnored],
-        "UNKNOWN_MEMBER_ID is a loss, and who comes back has missed a generation",
     ),
 ];

@@ -34,7 +34,7 @@ pub(crate) fn run<F: Future<Output = ()>>(test: F) {
 /// Runs a test whose sinks' tasks are wrong in this way; those of other tests are not.
 pub(crate) fn run_wrong<F: Future<Output = ()>>(mutant: Mutant, test: F) {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.worker_threads(2).enable_all().on_thread_start(move || choose(Some(mutant)));
+    runtime.worker_threads(2).enable_all().on_thread_start(move || choose(&[mutant]));
     runtime.build().expect("runtime").block_on(test);
 }
 

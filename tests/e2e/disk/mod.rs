@@ -45,9 +45,18 @@ fn load_under_way(world: &World, node: &Node, args: &[&str]) -> Child {
 
 /// Waits until the process has ended by itself with exit code 1, and returns what it logged.
 fn ended(node: &mut Node) -> String {
+    ended_with(node, 1)
+}
+
+/// Waits until a process that may not start has said so, and returns what it logged.
+fn refused(node: &mut Node) -> String {
+    ended_with(node, 4)
+}
+
+fn ended_with(node: &mut Node, code: i32) -> String {
     let status = node.wait_end(PATIENCE);
     let log = node.log();
-    assert_eq!(status.code(), Some(1), "{log}");
+    assert_eq!(status.code(), Some(code), "{log}");
     log
 }
 

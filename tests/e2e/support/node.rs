@@ -213,8 +213,7 @@ impl Node {
 
     /// Asks for a clean stop by SIGTERM and returns how it ended.
     pub(crate) fn stop(&mut self) -> ExitStatus {
-        self.signal("-TERM");
-        wait_until("the process ends after SIGTERM", Duration::from_secs(40), || !self.is_alive());
+        assert!(self.ask_to_stop(Duration::from_secs(40)), "not ended 40 s after SIGTERM:\n{}", self.log());
         self.child.wait().unwrap_or_else(|error| panic!("wait: {error}"))
     }
 

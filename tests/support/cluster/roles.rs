@@ -90,7 +90,7 @@ impl Cluster {
         let request = DescribeProducersRequest::default().with_topics(vec![topic]);
         let answer = ask(self.address_of(leader)?, 0, &request).ok()?;
         let found = answer.topics.first()?.partitions.first()?;
-        (found.error_code == 0).then(|| found.active_producers.len())
+        (found.error_code == 0).then_some(found.active_producers.len())
     }
 
     /// Says whether the coordinator still knows a transactional id; `None` when it does not say.

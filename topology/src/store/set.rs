@@ -87,7 +87,8 @@ impl StoreSet {
         self.value.clear();
         let is_held = self.is_held(store);
         let mut found = is_held && self.held.get(&self.key, &mut self.value);
-        if !found && !(is_held && is(Mutant::PartialSaysAbsent)) {
+        let is_absent = is_held && is(Mutant::PartialSaysAbsent);
+        if !(found || is_absent) {
             self.reads += 1;
             found = self.base.get(&self.key, &mut self.value)?;
             if found && is_held {
