@@ -220,7 +220,6 @@ fn largest() -> Vec<(Row, &'static str)> {
 }
 
 #[test]
-#[ignore = "not seen to pass yet: its fault does not hit, or its time is too short"]
 fn a_bad_record_as_large_as_its_topic_takes_becomes_a_dead_letter_whatever_fills_it() {
     let world = World::with("largest", &[ONE_THREAD]);
     let orders = world.topic("order.events");

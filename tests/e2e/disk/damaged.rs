@@ -101,7 +101,6 @@ fn a_flipped_byte_is_found_and_the_store_rebuilt() {
 }
 
 #[test]
-#[ignore = "not seen to pass yet: its fault does not hit, or its time is too short"]
 fn a_byte_flipped_under_the_running_process_is_found_when_it_is_read() {
     let world = filled("flippedlive");
     let mut node = start(&world, &[]);

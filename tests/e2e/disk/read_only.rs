@@ -7,7 +7,6 @@ use crate::support::{Node, World};
 const LOAD: [&str; 8] = ["--users", "500", "--orders", "2000000", "--rate", "1000", "--seed", "62"];
 
 #[test]
-#[ignore = "not seen to pass yet: its fault does not hit, or its time is too short"]
 fn a_disk_that_turns_read_only_stops_the_process_until_it_is_cured() {
     let world = World::with("diskro", &BUSY_DISK);
     let mut node = start(&world, &[]);

@@ -66,13 +66,11 @@ fn back_from_the_dead(name: &str, identity: &[(&str, &str)]) {
 }
 
 #[test]
-#[ignore = "not seen to pass yet: its fault does not hit, or its time is too short"]
 fn a_paused_dynamic_member_comes_back_as_another() {
     back_from_the_dead("zombie-dynamic", &[DYNAMIC]);
 }
 
 #[test]
-#[ignore = "not seen to pass yet: its fault does not hit, or its time is too short"]
 fn a_paused_static_member_comes_back_as_another() {
     back_from_the_dead("zombie-static", &[]);
 }

@@ -15,7 +15,6 @@ fn offset_of(committed: &Committed, topic: &str, partition: i32) -> i64 {
 }
 
 #[test]
-#[ignore = "not seen to pass yet: its fault does not hit, or its time is too short"]
 fn offsets_that_others_moved_or_deleted_are_refused_and_the_named_cure_works() {
     let world = settled("moved");
     let [orders, commands] = inputs(&world);
@@ -90,7 +89,6 @@ fn offsets_moved_under_the_running_process_change_nothing() {
 
 /// Moved while it runs and not set right before it stops: found at the next start.
 #[test]
-#[ignore = "not seen to pass yet: its fault does not hit, or its time is too short"]
 fn an_offset_moved_under_an_idle_process_is_refused_at_the_next_start() {
     let world = settled("idle");
     let [orders, _] = inputs(&world);

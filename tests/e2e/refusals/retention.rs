@@ -23,7 +23,6 @@ fn trim(world: &World) {
 }
 
 #[test]
-#[ignore = "its golden file is not the same in every run yet"]
 fn records_deleted_before_they_were_processed_are_refused_until_a_person_gives_them_up() {
     let world = settled("retention");
     load(&world, 150, 3);

@@ -15,7 +15,6 @@ fn denied(world: &World, extra: &[(&str, &str)], args: &[&str]) -> String {
 }
 
 #[test]
-#[ignore = "not seen to pass yet: its fault does not hit, or its time is too short"]
 fn settings_that_skip_or_move_records_are_refused_where_they_stand() {
     let world = settled("settings");
 

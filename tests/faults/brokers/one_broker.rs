@@ -8,7 +8,6 @@ use crate::support::keep_figure;
 const KILLS: usize = 3;
 
 #[test]
-#[ignore = "not seen to pass yet: its fault does not hit, or its time is too short"]
 fn the_only_broker_is_killed_under_load_and_work_goes_on_when_it_is_back() {
     let mut scene = Scene::start("one-broker", &Layout::one(&[]), &[]);
     let load = scene.load(120, 600);

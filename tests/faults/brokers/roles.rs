@@ -8,7 +8,6 @@ use crate::rig::PATIENCE;
 use crate::support::{keep_figure, wait_until};
 
 #[test]
-#[ignore = "not seen to pass yet: its fault does not hit, or its time is too short"]
 fn leader_coordinators_and_controller_are_killed_in_turn_and_everything_stays_exact() {
     let mut scene = Scene::start("roles", &Layout::three(Quorum::All, &[]), &THREE_REPLICAS);
     let world = &scene.world;
