@@ -1,9 +1,11 @@
 //! The millpond binary: parse, set up, do, exit.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use millpond::cli::{Cli, Exit, Failure, show_failures};
+use millpond::kafka::end_process;
 use millpond::telemetry;
 
 fn main() -> ExitCode {
@@ -18,7 +20,9 @@ fn main() -> ExitCode {
             let exit = failure.exit();
             // The debug form of a report is the one made for people.
             eprintln!("{:?}", miette::Report::new(failure));
-            exit.into()
+            // Not by returning: threads of an instance that failed may still be at work.
+            let _ = std::io::stderr().flush();
+            end_process(exit as u8)
         }
     }
 }

@@ -155,6 +155,10 @@ impl Membership for ClassicMember {
         self.due
     }
 
+    fn confirmed(&self) -> Option<(Instant, Duration)> {
+        self.machine.confirmed()
+    }
+
     fn acknowledge_lost(&mut self, now: Instant) -> Result<(), Down> {
         self.feed(Clock::start(now), Input::AcknowledgeLost)?;
         self.due = now;

@@ -37,6 +37,10 @@ pub trait Membership: Send {
     /// Returns when [`beat`](Self::beat) is to be called next, unless the report changes earlier.
     fn due(&self) -> Instant;
 
+    /// Returns from when, at the latest, a coordinator counts this member's session, and how long the session is; `None`
+    /// while it is in no generation.
+    fn confirmed(&self) -> Option<(Instant, Duration)>;
+
     /// Confirms that every active task was dropped after [`Event::Lost`]. Until then nothing is joined.
     ///
     /// # Errors

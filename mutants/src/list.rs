@@ -153,6 +153,8 @@ mutants! {
     NewFenceBeforeDropped = "new-fence-before-dropped",
     /// A loss takes no running task away, and the next fence is taken over at once.
     LossKeepsTasks = "loss-keeps-tasks",
+    /// A producer is replaced without asking whether this process is still the member that its ids belong to.
+    ReplacedUnconfirmed = "replaced-unconfirmed",
     /// Offsets are sent before the content is acknowledged.
     OffsetsBeforeFlush = "offsets-before-flush",
     /// The position of a store is written when it is closed, not with the rows that it counts.

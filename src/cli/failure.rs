@@ -1,6 +1,7 @@
 //! What a person is told when a command fails: what happened, where, and what to do next.
 
 use std::fmt;
+use std::io::IsTerminal as _;
 
 use miette::{Diagnostic, MietteHandlerOpts};
 
@@ -106,8 +107,11 @@ impl From<TopicsError> for Failure {
 /// Decides how failures are shown: with colors where `color` allows them.
 pub fn show_failures(color: Color) {
     let color = color.on_stderr();
-    let options =
-        move || MietteHandlerOpts::new().color(color).unicode(color).terminal_links(false).width(110);
+    let options = move || {
+        let shown = MietteHandlerOpts::new().color(color).unicode(color).terminal_links(false);
+        // What goes to a file or to a log collector is one line, so that commands in it can be found and copied whole.
+        if std::io::stderr().is_terminal() { shown.width(110) } else { shown.wrap_lines(false) }
+    };
     // A second call keeps the first decision, which is the same one.
     let _kept = miette::set_hook(Box::new(move |_| Box::new(options().build())));
 }

@@ -9,6 +9,7 @@
 //!                                                                            Committed | Aborted | dropped
 //! ```
 //!
+//! A loss of membership leads from `Fencing` and `Unknown` to `Dropping`: the next owner of the tasks ends the transaction.
 //! `Unknown` has no edge to `Aborting` and none to `Open`: aborting a transaction that may have committed loses the
 //! outputs of one that did not and duplicates those of one that did. Between transactions an impure producer is replaced
 //! first (`Recycling`, rule R3).
@@ -77,7 +78,7 @@ pub enum Stage {
     Aborted(Txn),
     /// The commit may or may not have happened.
     Unknown(Txn),
-    /// A judgement said that others moved on; everything of it is being dropped.
+    /// Others moved on, or will: everything of it is being dropped.
     Dropping(Txn),
 }
 
@@ -363,7 +364,7 @@ impl Commit {
             Stage::Aborting(txn) => self.aborting(txn, event),
             Stage::Fencing(txn) => match event {
                 Event::ProducerReplaced => Some(aborted(Txn { impure: false, ..txn })),
-                Event::Lost => Some((Stage::Fencing(Txn { lost: true, ..txn }), vec![])),
+                Event::Lost => Some(given_up(Txn { impure: true, ..txn })),
                 _ => None,
             },
             Stage::Aborted(txn) => match event {
@@ -527,7 +528,7 @@ impl Commit {
                 let dropped = all(&txn);
                 Some((Stage::Dropping(txn), vec![Action::Drop(dropped)]))
             }
-            Event::Lost => Some((Stage::Unknown(Txn { lost: true, ..txn }), vec![])),
+            Event::Lost => Some(given_up(txn)),
             _ => None,
         }
     }
@@ -546,6 +547,13 @@ fn aborted(txn: Txn) -> (Stage, Vec<Action>) {
     let (kept, dropped) = kept(&txn, &[]);
     let redo = if txn.record { Action::RedoHalved(kept) } else { Action::Redo(kept) };
     (Stage::Aborted(txn), with_drop(vec![redo], dropped))
+}
+
+/// Leaves a transaction to the next owner of its tasks, who ends it: one that was thrown out fences nobody, since another
+/// process may live with its ids. Its producer is replaced once this process is a member again.
+fn given_up(txn: Txn) -> (Stage, Vec<Action>) {
+    let dropped = all(&txn);
+    (Stage::Dropping(Txn { lost: true, ..txn }), vec![Action::Drop(dropped)])
 }
 
 /// Ends a transaction: an impure producer is replaced before the next one.

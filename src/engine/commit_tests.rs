@@ -179,10 +179,11 @@ fn legal(phase: Phase, event: &str) -> Option<Phase> {
         (P::Aborting, "Expired") => P::Fencing,
         (P::Aborting, "Lost") => P::Aborting,
         (P::Fencing, "ProducerReplaced") => P::Aborted,
-        (P::Fencing, "Lost") => P::Fencing,
+        (P::Fencing, "Lost") => P::Dropping,
         (P::Aborted, "RolledBack") => P::Idle,
         (P::Aborted, "Lost") => P::Aborted,
-        (P::Unknown, "ProducerReplaced" | "Lost") => P::Unknown,
+        (P::Unknown, "ProducerReplaced") => P::Unknown,
+        (P::Unknown, "Lost") => P::Dropping,
         (P::Unknown, "Resolved") => P::Committed,
         // The commit of this path was answered with an error, and its producer was replaced to judge it.
         (P::Dropping, "RolledBack") => P::Idle,
@@ -323,10 +324,24 @@ fn an_unknown_commit_is_judged_after_fencing_and_only_then_applied_or_redone() {
 }
 
 #[test]
-fn a_loss_while_unknown_applies_nothing() {
+fn a_loss_before_the_outcome_is_known_leaves_it_to_the_next_owner_and_fences_nobody() {
+    for phase in [Phase::Unknown, Phase::Fencing] {
+        let (mut machine, _) = run(path(phase));
+        assert_eq!(machine.step(at(50), Event::Lost), Ok(vec![Action::Drop(vec![TASK, ALIEN])]), "{phase:?}");
+        let rest = machine.step(at(51), Event::RolledBack);
+        assert_eq!(rest, Ok(vec![Action::ReplaceProducer(Reason::Impure)]), "{phase:?}");
+        assert_eq!(machine.phase(), Phase::Recycling, "the producer is replaced before the next transaction");
+    }
+}
+
+#[test]
+fn a_loss_after_the_new_producer_is_there_drops_what_was_not_judged() {
     let mut events = path(Phase::Unknown);
-    events.extend([Event::Lost, Event::ProducerReplaced, judged(Verdict::Committed, &[])]);
-    assert_eq!(run(events).1, [Action::Apply(vec![]), Action::Drop(vec![TASK, ALIEN])]);
+    events.extend([Event::ProducerReplaced, Event::Lost]);
+    let (mut machine, actions) = run(events);
+    assert_eq!(actions, [Action::Drop(vec![TASK, ALIEN])]);
+    assert_eq!(machine.step(at(50), Event::RolledBack), Ok(vec![]));
+    assert_eq!(machine.phase(), Phase::Idle);
 }
 
 #[test]

@@ -17,6 +17,19 @@ use std::time::Duration;
 
 use rdkafka_sys as sys;
 
+// SAFETY: as in POSIX.
+unsafe extern "C" {
+    #[link_name = "_exit"]
+    fn exit_at_once(code: c_int) -> !;
+}
+
+/// Ends the process without running what C and C++ libraries have registered for its end: after a failure, threads may still
+/// be at work in stores whose locks that would take away, and abort instead of ending with `code`.
+pub fn end_process(code: u8) -> ! {
+    // SAFETY: it may be called at any time and does not return.
+    unsafe { exit_at_once(c_int::from(code)) }
+}
+
 // SAFETY: signatures as in librdkafka's `rdkafka.h`, with error codes as the C `int` that they are.
 unsafe extern "C" {
     #[link_name = "rd_kafka_error_code"]

@@ -194,7 +194,12 @@ impl Instance {
             ..Report::default()
         };
         match self.parts.membership.beat(Instant::now(), &report) {
-            Ok(events) => events.into_iter().for_each(|event| self.event(event)),
+            Ok(events) => {
+                if let Some((at, session)) = self.parts.membership.confirmed() {
+                    self.shared.confirm(at, session);
+                }
+                events.into_iter().for_each(|event| self.event(event));
+            }
             Err(Down::Ended) if self.shared.is_stopping() => {}
             Err(error) => self.shared.fail(format!("group membership: {error}")),
         }

@@ -21,6 +21,8 @@ const OFFSETS_TIMEOUT: Duration = Duration::from_secs(3);
 const COMMIT_SLICE: Duration = Duration::from_secs(2);
 /// Wait between two attempts to get a new producer started.
 const RETRY: Duration = Duration::from_millis(200);
+/// How often a membership that is to be confirmed is looked at.
+const CONFIRM_POLL: Duration = Duration::from_millis(10);
 /// Producers whose calls hang, at most: the next one ends the process.
 const ABANDONED_MAX: usize = 4;
 /// How long a read of the stable offsets waits before it is repeated.
@@ -43,6 +45,8 @@ pub(crate) struct Lane {
     refusal: Option<String>,
     /// The last call did not return within its watchdog.
     hung: bool,
+    /// When the coordinator last said that another producer took this one's place.
+    fenced: Option<Instant>,
 }
 
 impl Lane {
@@ -67,6 +71,7 @@ impl Lane {
             refused_code: 0,
             refusal: None,
             hung: false,
+            fenced: None,
             shared,
             cluster,
             transactional_id,
@@ -99,7 +104,8 @@ impl Lane {
     /// # Errors
     /// [`LaneError`].
     pub(crate) fn begin(&mut self, tasks: &mut [OwnedTask]) -> Result<Outcome, LaneError> {
-        if self.losses != self.shared.losses() {
+        // Nothing is begun without tasks (others could not join, and it could not be committed), by a process that was thrown out, nor before its producer is replaced.
+        if tasks.is_empty() || self.losses != self.shared.losses() || self.phase() != Phase::Idle {
             return Ok(Outcome::default());
         }
         let members: Vec<_> = tasks.iter().map(|task| task.member(&self.transactional_id)).collect();
@@ -176,8 +182,7 @@ impl Lane {
             Action::ReplaceProducer(reason) => {
                 outcome.recycled.push(reason);
                 self.retire(reason)?;
-                self.replace_producer()?;
-                Some(Event::ProducerReplaced)
+                self.replace_as_member()?
             }
             Action::Resolve => Some(Event::Resolved(self.resolve(tasks)?)),
             Action::Apply(kept) => {
@@ -204,8 +209,10 @@ impl Lane {
 
     fn log(&mut self, call: &str, error: &CallError) -> Class {
         let class = classify(error);
-        if class == Class::Stop {
-            self.refusal = Some(refusal(call, error));
+        match class {
+            Class::Stop => self.refusal = Some(refusal(call, error)),
+            Class::Fenced => self.fenced = Some(Instant::now()),
+            _ => {}
         }
         tracing::warn!(lane = %self.name, call, ?class, %error, "transaction call failed");
         class
@@ -332,6 +339,45 @@ impl Lane {
         if stuck > ABANDONED_MAX { Err(LaneError::TooManyAbandoned(stuck)) } else { Ok(()) }
     }
 
+    /// As `replace_producer`, but only as a member of the group: one that slept beyond its session may have been replaced by
+    /// another process with the same ids, which it must not fence. Returns [`Event::Lost`] when the transaction is to be left
+    /// to the next owner, and nothing when there is none and [`Lane::recover`] is to be called once there is a fence.
+    fn replace_as_member(&mut self) -> Result<Option<Event>, LaneError> {
+        while !is(Mutant::ReplacedUnconfirmed) {
+            self.shared.stamp(thread::current().name().unwrap_or_default());
+            if self.shared.fatal().is_some() {
+                return Err(LaneError::Stopping);
+            }
+            let idle = self.commit.phase() == Phase::Recycling;
+            if self.notice_loss() || self.shared.ownership().snapshot().fence.is_none() {
+                return Ok((!idle).then_some(Event::Lost));
+            }
+            if self.shared.is_member_since(self.fenced) {
+                break;
+            }
+            if idle && self.shared.is_stopping() {
+                return Err(LaneError::Stopping);
+            }
+            thread::sleep(CONFIRM_POLL);
+        }
+        self.replace_producer()?;
+        Ok(Some(Event::ProducerReplaced))
+    }
+
+    /// Replaces a producer that was put away when this process was no member, once it is one again.
+    ///
+    /// # Errors
+    /// [`LaneError`].
+    pub(crate) fn recover(&mut self) -> Result<(), LaneError> {
+        if self.phase() != Phase::Recycling || self.shared.ownership().snapshot().fence.is_none() {
+            return Ok(());
+        }
+        match self.replace_as_member()? {
+            Some(event) => self.step(event).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
     /// Gets a new producer with the same transactional id started, which fences the one before.
     fn replace_producer(&mut self) -> Result<(), LaneError> {
         let begun = Instant::now();
@@ -347,6 +393,7 @@ impl Lane {
                     let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
                     tracing::info!(lane = %self.name, ms, "producer runs");
                     self.producer = Some(producer);
+                    self.fenced = None;
                     return Ok(());
                 }
                 Err(error) if classify(&error) == Class::Stop => {

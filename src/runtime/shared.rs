@@ -76,6 +76,8 @@ pub struct Shared {
     ownership: Mutex<Ownership>,
     hold: Mutex<Option<Instant>>,
     losses: AtomicU64,
+    /// When the coordinator last confirmed this member, and how long that holds: its session.
+    confirmed: Mutex<Option<(Instant, Duration)>>,
     /// When a stop was asked for.
     stopping: OnceLock<Instant>,
     fatal: Mutex<Option<String>>,
@@ -101,6 +103,7 @@ impl Shared {
             ownership: Mutex::new(Ownership::new(process)),
             hold: Mutex::new(None),
             losses: AtomicU64::new(0),
+            confirmed: Mutex::default(),
             stopping: OnceLock::new(),
             fatal: Mutex::new(None),
             stamps: Mutex::new(BTreeMap::new()),
@@ -145,6 +148,17 @@ impl Shared {
     /// Notes whether a JoinGroup is out.
     pub fn set_hold(&self, held: Option<Instant>) {
         *lock(&self.hold) = held;
+    }
+
+    /// Notes that the coordinator counted this member's session from `at`, at the latest.
+    pub fn confirm(&self, at: Instant, session: Duration) {
+        *lock(&self.confirmed) = Some((at, session));
+    }
+
+    /// Says whether the coordinator knows this member still: its session is not over, and was begun after `since`.
+    pub fn is_member_since(&self, since: Option<Instant>) -> bool {
+        lock(&self.confirmed)
+            .is_some_and(|(at, session)| at.elapsed() < session && since.is_none_or(|since| at > since))
     }
 
     /// Counts the losses of membership so far.

@@ -200,6 +200,7 @@ impl StreamThread {
             if self.lane.notice_loss() {
                 self.lose()?;
             }
+            self.lane.recover()?;
             self.join()?;
             self.fetch()?;
             self.process()?;
@@ -236,6 +237,9 @@ impl StreamThread {
     /// Takes restored tasks in, between transactions; those whose topics no broker tells of yet are tried again.
     fn join(&mut self) -> Result<(), ThreadError> {
         let too_early = self.join_at.is_some_and(|at| Instant::now() < at);
+        if !self.joining.is_empty() && !too_early {
+            self.give_up_empty()?;
+        }
         if self.joining.is_empty() || too_early || self.lane.phase() != Phase::Idle {
             return Ok(());
         }
@@ -294,11 +298,7 @@ impl StreamThread {
             return Ok(());
         }
         self.commit()?;
-        if self.lane.phase() == Phase::Open {
-            // Nothing is in it, but the task is a member of it.
-            let outcome = self.lane.spoil(Class::Abortable, &mut self.tasks)?;
-            self.finish(&outcome)?;
-        }
+        self.give_up_empty()?;
         match self.tasks.iter().position(wanted) {
             Some(at) => {
                 let mut owned = self.remove(at)?;
@@ -308,6 +308,15 @@ impl StreamThread {
             }
             None => Ok(()),
         }
+    }
+
+    /// Ends an open transaction that nothing is in: its members are fixed, and content may be long in coming.
+    fn give_up_empty(&mut self) -> Result<(), ThreadError> {
+        if self.lane.phase() == Phase::Open && !self.tasks.iter().any(|owned| owned.task.is_dirty()) {
+            let outcome = self.lane.spoil(Class::Abortable, &mut self.tasks)?;
+            self.finish(&outcome)?;
+        }
+        Ok(())
     }
 
     fn remove(&mut self, at: usize) -> Result<OwnedTask, ThreadError> {
@@ -587,6 +596,11 @@ impl StreamThread {
         let now = self.shared.clock.now();
         let outcome = self.lane.begin(&mut self.tasks)?;
         self.finish(&outcome)?;
+        if self.lane.phase() != Phase::Open {
+            // This process is no member: the next owner looks for it anew.
+            self.work_unlimited();
+            return Ok(());
+        }
         let Some(owned) = self.tasks.get_mut(self.suspect).filter(|owned| has_next(owned)) else {
             // What is refused comes from no input: a punctuator's output, or the marker.
             return Err(ThreadError::Refused { code: refused_code });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Node, World, group_lag, wait_drained, wait_until};
+use crate::support::{Node, World, wait_drained, wait_until};
 
 /// Failpoints and what they do at which hit. `panic` ends the process at once, without unwinding.
 const POINTS: [(&str, &str); 10] = [
@@ -22,10 +22,11 @@ const POINTS: [(&str, &str); 10] = [
 fn a_crash_at_every_step_leaves_everything_exact() {
     let world = World::new("points");
     let mut node = Node::start(&world, "one", &[]);
-    node.wait_ready(Duration::from_secs(30));
+    node.wait_ready(Duration::from_secs(90));
+    // Outlasts the points on any machine; ended when they are through.
     let mut load =
-        world.start_load(&["--users", "1000", "--orders", "240000", "--rate", "5000", "--seed", "13"]);
-    wait_until("work is under way", Duration::from_secs(30), || node.committed() > 3000);
+        world.start_load(&["--users", "1000", "--orders", "1500000", "--rate", "4000", "--seed", "13"]);
+    wait_until("work is under way", Duration::from_secs(90), || node.committed() > 3000);
     for (point, action) in POINTS {
         // A kill leaves unflushed rows, so that a restore follows.
         node.kill();
@@ -38,14 +39,16 @@ fn a_crash_at_every_step_leaves_everything_exact() {
             victim.log()
         );
         node = Node::start(&world, "one", &[]);
-        node.wait_ready(Duration::from_secs(30));
+        node.wait_ready(Duration::from_secs(90));
         let before = node.committed();
-        wait_until("work goes on", Duration::from_secs(30), || {
-            node.committed() > before || group_lag(&world) == 0
-        });
+        wait_until("work goes on", Duration::from_secs(60), || node.committed() > before);
     }
-    assert!(load.wait().is_ok_and(|status| status.success()), "load");
-    wait_drained(&world, &node, Duration::from_secs(120));
+    assert!(
+        load.try_wait().is_ok_and(|status| status.is_none()),
+        "void: the load ended before the points did"
+    );
+    let _ = (load.kill(), load.wait());
+    wait_drained(&world, Duration::from_secs(120));
     assert_eq!(node.stop().code(), Some(0), "{}", node.log());
     world.verify(&["one"]);
 }

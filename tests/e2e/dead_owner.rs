@@ -44,7 +44,7 @@ fn a_newcomer_fences_the_dead_owner_of_an_open_transaction() {
         died.elapsed().as_millis()
     );
     assert!(heir.log().contains("dead producer fenced"), "nobody was fenced:\n{}", heir.log());
-    wait_drained(&world, &heir, Duration::from_secs(60));
+    wait_drained(&world, Duration::from_secs(60));
     assert_eq!(heir.stop().code(), Some(0), "{}", heir.log());
     world.verify(&["heir"]);
 }
@@ -59,7 +59,7 @@ fn a_survivor_fences_the_dead_owner_of_an_open_transaction() {
     heir.wait_ready(READY_MAX.saturating_sub(died.elapsed()));
     eprintln!("ready {} ms after the death", died.elapsed().as_millis());
     assert!(heir.log().contains("dead producer fenced"), "nobody was fenced:\n{}", heir.log());
-    wait_drained(&world, &heir, Duration::from_secs(60));
+    wait_drained(&world, Duration::from_secs(60));
     assert_eq!(heir.stop().code(), Some(0), "{}", heir.log());
     world.verify(&["heir"]);
 }

@@ -11,7 +11,7 @@ fn every_kind_of_input_is_exact_everywhere() {
     node.wait_ready(Duration::from_secs(30));
     let load = ["--users", "500", "--orders", "20000", "--rate", "0", "--bad", "0.05", "--others", "0.1"];
     world.load(&[&load[..], &["--seed", "11"]].concat());
-    wait_drained(&world, &node, Duration::from_secs(60));
+    wait_drained(&world, Duration::from_secs(60));
     assert!(node.metric("millpond_dlq_records_total") > 0.0);
     assert!(node.metric("millpond_debits_total") > 10_000.0);
     assert!(node.metric("millpond_duplicates_total") > 0.0);

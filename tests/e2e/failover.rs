@@ -36,7 +36,7 @@ fn two_processes_share_the_partitions_and_the_survivor_takes_over() {
     // The load outlasts any machine; what it has written by now is judged.
     assert!(load.kill().is_ok(), "load");
     let _ = load.wait();
-    wait_drained(&world, &one, Duration::from_secs(60));
+    wait_drained(&world, Duration::from_secs(60));
     assert_eq!(one.stop().code(), Some(0), "{}", one.log());
     world.verify(&["one", "two"]);
 }
@@ -57,7 +57,7 @@ fn a_process_that_joins_and_leaves_under_load_changes_nothing() {
         wait_until("all tasks are back", Duration::from_secs(30), || one.tasks() == 4);
     }
     assert!(load.wait().is_ok_and(|status| status.success()), "load");
-    wait_drained(&world, &one, Duration::from_secs(60));
+    wait_drained(&world, Duration::from_secs(60));
     assert_eq!(one.stop().code(), Some(0), "{}", one.log());
     world.verify(&["one", "guest"]);
 }

@@ -38,7 +38,7 @@ fn tasks_given_back_while_they_close_go_on() {
     let _ = load.wait();
     eprintln!("{hits} of {ROUNDS} rounds gave tasks back while they closed");
     assert!(hits >= HITS_MIN, "only {hits} of {ROUNDS} rounds hit: the run is void");
-    wait_drained(&world, &host, Duration::from_secs(120));
+    wait_drained(&world, Duration::from_secs(120));
     assert_eq!(host.stop().code(), Some(0), "{}", host.log());
     world.verify(&["host"]);
 }

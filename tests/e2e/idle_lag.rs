@@ -19,7 +19,7 @@ fn lag_reads_zero_when_a_transactional_input_is_drained() {
     std::thread::sleep(Duration::from_secs(2));
     let idle = node.metric("millpond_transactions_total");
     assert_eq!(committed, idle, "an idle instance must not go on committing");
-    wait_drained(&world, &node, Duration::from_secs(30));
+    wait_drained(&world, Duration::from_secs(30));
     assert_eq!(node.stop().code(), Some(0), "{}", node.log());
     world.verify(&["one"]);
 }

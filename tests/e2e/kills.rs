@@ -76,7 +76,7 @@ fn twenty_five_random_kills_leave_everything_exact() {
     // The load outlasts any machine; what it has written by now is judged.
     assert!(load.kill().is_ok(), "load");
     let _ = load.wait();
-    wait_drained(&world, &node, Duration::from_secs(120));
+    wait_drained(&world, Duration::from_secs(120));
     assert_eq!(node.stop().code(), Some(0), "{}", node.log());
     world.verify(&["one"]);
 }

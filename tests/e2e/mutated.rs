@@ -67,7 +67,7 @@ fn mutated_records_among_good_ones_end_as_the_oracle_says() {
         ["--bad", "0", "--mutated", "0.5", "--others", "0.02", "--duplicates", "0.01", "--short", "0.01"];
     let load = ["--users", "5000", "--rate", "0", "--orders", &orders, "--seed", &seed];
     let summary = world.ok(&[&["load"], &load[..], &mix[..]].concat());
-    wait_drained(&world, &node, Duration::from_secs(120 + records / 1_000));
+    wait_drained(&world, Duration::from_secs(120 + records / 1_000));
     let took = begun.elapsed();
 
     let peak_mb = node.memory_peak_mb();

@@ -25,7 +25,7 @@ fn on_poison_stop_ends_before_the_record_and_the_default_goes_on() {
     assert_eq!(read(&world, &world.topic("deadletter.events")).len(), 0);
     let mut again = Node::start(&world, "one", &[]);
     again.wait_ready(Duration::from_secs(30));
-    wait_drained(&world, &again, Duration::from_secs(30));
+    wait_drained(&world, Duration::from_secs(30));
     assert_eq!(again.stop().code(), Some(0), "{}", again.log());
     let letters = read(&world, &world.topic("deadletter.events"));
     assert_eq!(letters.len(), 1);
@@ -50,7 +50,7 @@ fn a_trimmed_input_is_refused_at_the_first_start_unless_allowed() {
     assert_eq!(read(&world, &world.topic("account.events")).len(), 0, "something was processed");
     let mut allowed = Node::start(&world, "one", &[("MILLPOND_START__TRIMMED_INPUT", "allow")]);
     allowed.wait_ready(Duration::from_secs(30));
-    wait_drained(&world, &allowed, Duration::from_secs(60));
+    wait_drained(&world, Duration::from_secs(60));
     assert_eq!(allowed.stop().code(), Some(0), "{}", allowed.log());
     // Started once, it needs no permission any more.
     let mut again = Node::start(&world, "one", &[]);

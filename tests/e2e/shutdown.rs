@@ -20,7 +20,7 @@ fn sigterm_under_load_leaves_nothing_open_and_nothing_to_replay() {
     let replayed = again.metric("millpond_restore_records_total");
     assert!(replayed <= REPLAY_AFTER_CLEAN_STOP_MAX, "{replayed} rows replayed after a clean stop");
     assert!(load.wait().is_ok_and(|status| status.success()), "load");
-    wait_drained(&world, &again, Duration::from_secs(60));
+    wait_drained(&world, Duration::from_secs(60));
     assert_eq!(again.stop().code(), Some(0), "{}", again.log());
     world.verify(&["one"]);
 }

@@ -24,7 +24,7 @@ fn drained(name: &str) -> World {
     let mut node = Node::start(&world, "one", &[]);
     node.wait_ready(Duration::from_secs(30));
     world.load(&["--users", "40", "--orders", "1500", "--rate", "0", "--seed", "17"]);
-    wait_drained(&world, &node, Duration::from_secs(60));
+    wait_drained(&world, Duration::from_secs(60));
     assert_eq!(node.stop().code(), Some(0), "{}", node.log());
     Verdict::of(&world, "one").assert_clean();
     world

@@ -43,7 +43,7 @@ fn a_kill_between_join_and_sync_holds_the_others_up_for_a_session_and_no_longer(
     assert!(load.kill().is_ok(), "load");
     let _ = load.wait();
     wait_until("the input is processed", PATIENCE, || group_lag(&rig.world) == 0);
-    wait_drained(&rig.world, &guest, PATIENCE);
+    wait_drained(&rig.world, PATIENCE);
     assert_eq!(rig.node.stop().code(), Some(0), "{}", rig.node.log());
     assert_eq!(guest.stop().code(), Some(0), "{}", guest.log());
     rig.world.verify(&["one", "two"]);

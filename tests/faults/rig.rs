@@ -69,7 +69,7 @@ impl Rig {
             assert!(self.node.is_alive(), "the process ended:\n{}", self.node.log());
             group_lag(&self.world) == 0
         });
-        wait_drained(&self.world, &self.node, PATIENCE);
+        wait_drained(&self.world, PATIENCE);
     }
 
     /// Waits for the load and its processing, stops, lets the oracle judge, and prints what the faults cost.

@@ -35,13 +35,13 @@ const ALL: [(&str, &str, &[&str]); 35] = [
     ("aborting", "Expired", &["fencing"]),
     ("aborting", "Lost", &["aborting"]),
     ("fencing", "ProducerReplaced", &["aborted"]),
-    ("fencing", "Lost", &["fencing"]),
+    ("fencing", "Lost", &["dropping"]),
     ("aborted", "RolledBack", &["idle", "recycling"]),
     ("aborted", "Lost", &["aborted"]),
     ("unknown", "ProducerReplaced", &["unknown"]),
     ("unknown", "Resolved", &["committed", "aborted", "dropping"]),
-    ("unknown", "Lost", &["unknown"]),
-    ("dropping", "RolledBack", &["idle"]),
+    ("unknown", "Lost", &["dropping"]),
+    ("dropping", "RolledBack", &["idle", "recycling"]),
     ("dropping", "Lost", &["dropping"]),
 ];
 

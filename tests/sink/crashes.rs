@@ -68,7 +68,7 @@ fn kill_9_of_a_backend_and_of_the_server_under_load_leaves_everything_exact() {
     let _ = load.kill();
     let _ = load.wait();
     wait_until("the input is processed", PATIENCE, || group_lag(&world) == 0);
-    wait_drained(&world, &node, PATIENCE);
+    wait_drained(&world, PATIENCE);
     assert_eq!(node.stop().code(), Some(0), "{}", node.log());
     world.verify(&["one"]);
     keep_figure(
@@ -87,7 +87,7 @@ fn a_contradiction_about_money_ends_the_process_and_names_the_row() {
         "--users", "5", "--orders", "200", "--rate", "0", "--seed", "72", "--others", "0", "--bad", "0",
     ]);
     wait_until("the input is processed", PATIENCE, || group_lag(&world) == 0);
-    wait_drained(&world, &node, PATIENCE);
+    wait_drained(&world, PATIENCE);
     let tampered = "UPDATE accounts SET balance_fen = balance_fen + 1, total_credited_fen = total_credited_fen + 1 \
         WHERE account_id = (SELECT min(account_id) FROM accounts) RETURNING account_id";
     let account = sql(&postgres, tampered);

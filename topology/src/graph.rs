@@ -145,11 +145,14 @@ impl SubTopology {
     /// Returns what its state depends on. See `docs/formats.md`.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        let mut inputs: Vec<_> = self.inputs().map(|(_, topic)| topic).collect();
+        // With the source that reads it: two topics that change places are other inputs.
+        let inputs =
+            self.sources.iter().flat_map(|source| source.topics.iter().map(|topic| (&source.name, topic)));
+        let mut inputs: Vec<_> = inputs.collect();
         inputs.sort_unstable();
-        let mut text = "millpond/1\n".to_owned();
-        for topic in inputs {
-            text.push_str(&format!("input {topic}\n"));
+        let mut text = "millpond/2\n".to_owned();
+        for (source, topic) in inputs {
+            text.push_str(&format!("input {source} {topic}\n"));
         }
         text.push_str(&format!("partitioner {PARTITIONER}\n"));
         let stores = self.stores.iter().map(|store| {

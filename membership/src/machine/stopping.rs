@@ -1,6 +1,6 @@
 //! How the machine gives up: a connection, a membership, or for good.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::{
     codec::Malformed,
@@ -95,6 +95,13 @@ impl Machine {
             self.lose(Why::SessionExpired, out);
         }
         over
+    }
+
+    /// Returns from when, at the latest, a coordinator counts this member's session, and how long the session is; `None`
+    /// while it is in no generation.
+    #[must_use]
+    pub fn confirmed(&self) -> Option<(Instant, Duration)> {
+        self.standing.fence().map(|_| (self.standing.alive, self.settings.session_timeout))
     }
 
     pub(super) fn session_end(&self) -> Option<Instant> {

@@ -7,7 +7,7 @@ use rocksdb::IteratorMode;
 use crate::disk::{MARKER_KEY, METADATA_KEY, Marker, RowKey};
 use crate::gather::{Changelog, Snapshot, Store, Table};
 use crate::report::{Check, Findings};
-use crate::target::Target;
+use crate::target::{Target, Topics};
 
 use super::folded::show_key;
 use super::title::STORES;
@@ -65,9 +65,8 @@ fn check_heads(
     }
     // A restore that was given up before it met a marker left none; what it must hold is compared like any other's.
     let Some((_, marker)) = &store.marker else { return };
-    let mut topics = [target.topics.orders.as_str(), target.topics.commands.as_str()];
-    topics.sort_unstable();
-    if marker.base != Marker::base_of(&topics) {
+    let Topics { orders, commands, .. } = &target.topics;
+    if marker.base != Marker::base_of([("account-commands", commands), ("order-events", orders)]) {
         findings.differ(|| format!("{}: the marker's base is of another topology", here()));
     }
     let hashes: Vec<(u16, [u8; 8])> = metadata

@@ -68,10 +68,11 @@ impl Marker {
         self.inputs.iter().find(|input| input.topic == topic).map(|input| input.next_offset)
     }
 
-    /// Returns the base hash of a topology over `topics` (in name order), partitioned by murmur2.
-    pub(crate) fn base_of(topics: &[&str]) -> [u8; 16] {
-        let inputs: String = topics.iter().map(|topic| format!("input {topic}\n")).collect();
-        first_bytes(&format!("millpond/1\n{inputs}partitioner murmur2\n"))
+    /// Returns the base hash of a topology over `inputs`, source and topic of each in order, partitioned by murmur2.
+    pub(crate) fn base_of(inputs: [(&str, &str); 2]) -> [u8; 16] {
+        let inputs: String =
+            inputs.iter().map(|(source, topic)| format!("input {source} {topic}\n")).collect();
+        first_bytes(&format!("millpond/2\n{inputs}partitioner murmur2\n"))
     }
 
     /// Returns the hash of a store.

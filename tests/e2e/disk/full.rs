@@ -43,7 +43,9 @@ fn a_full_disk_stops_the_process_with_path_and_cure_and_room_lets_it_go_on() {
 fn control_a_store_that_ignores_write_errors_is_noticed() {
     let world = World::with("diskcontrol", &BUSY_DISK);
     let Some(disk) = Mount::tmpfs("disk-full-control", &world.state("one"), SIZE_MB) else { return };
-    let mut node = start(&world, &[("MILLPOND_MUTANT", "write-error-ignored")]);
+    // Without the sink, which would notice at once that the history does not fit.
+    let wrong = [("MILLPOND_MUTANT", "write-error-ignored"), ("MILLPOND_ROLES", "processor")];
+    let mut node = start(&world, &wrong);
     let load = load_under_way(&world, &node, &LOAD);
     disk.fill(LEFT);
     wait_until("writes of a store fail", PATIENCE, || {

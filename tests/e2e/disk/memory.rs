@@ -57,7 +57,7 @@ fn process(world: &World, node: &mut Node, accounts: u64) -> Duration {
         group_lag(world) == 0
     });
     let took = begun.elapsed();
-    wait_drained(world, node, patience);
+    wait_drained(world, patience);
     took
 }
 

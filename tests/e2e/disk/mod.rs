@@ -71,7 +71,7 @@ fn settle_node(world: &World, mut node: Node) {
         assert!(node.is_alive(), "the process ended:\n{}", node.log());
         group_lag(world) == 0
     });
-    wait_drained(world, &node, PATIENCE);
+    wait_drained(world, PATIENCE);
     assert_eq!(node.stop().code(), Some(0), "{}", node.log());
     world.verify(&["one"]);
 }

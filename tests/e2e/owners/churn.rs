@@ -81,7 +81,8 @@ fn processes_that_come_and_go_every_five_seconds_leave_everything_exact() {
     let Counts { kills, leaves, joins, generations } = counts;
     let steps = u32::try_from(length.as_secs() / STEP.as_secs()).unwrap_or(0);
     assert!(kills + leaves + 1 >= steps, "void: {kills} kills and {leaves} leaves in {length:?}");
-    assert!(generations >= i64::from(steps) * 2, "void: only {generations} generations in {length:?}");
+    // One that is killed and comes back under its static name within its session takes its seat without a rebalance.
+    assert!(generations >= i64::from(steps), "void: only {generations} generations in {length:?}");
     wait_until("everybody runs", PATIENCE, || nodes.iter().all(|node| node.tasks() > 0));
     let line = format!(
         "{kills} kills, {leaves} leaves, {joins} joins, {generations} rebalances in {} s; lag at most {lag_most}, seed {seed}",

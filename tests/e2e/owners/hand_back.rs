@@ -100,7 +100,7 @@ fn too_early(name: &str, variants: &str) -> Verdict {
     // Whatever it does with them, or says of them.
     wait_until("it has its tasks, or ended", PATIENCE, || !slow.is_alive() || group_lag(&world) == 0);
     if slow.is_alive() {
-        wait_drained(&world, &slow, PATIENCE);
+        wait_drained(&world, PATIENCE);
         slow.stop();
     }
     Verdict::of(&world, "slow")

@@ -60,14 +60,9 @@ fn wait_work(node: &Node) {
 /// Ends the load, waits until all of it is processed, stops `nodes`, and lets the oracle judge all `states`.
 fn finish(world: &World, load: Load, nodes: &mut [&mut Node], states: &[&str]) {
     load.end();
-    let first = nodes.first().unwrap_or_else(|| panic!("no process"));
-    wait_drained_by(world, first);
+    wait_drained(world, PATIENCE * 2);
     for node in nodes.iter_mut() {
         assert_eq!(node.stop().code(), Some(0), "{}", node.log());
     }
     world.verify(states);
-}
-
-fn wait_drained_by(world: &World, node: &Node) {
-    wait_drained(world, node, PATIENCE * 2);
 }

@@ -74,7 +74,7 @@ fn a_clock_a_day_behind_makes_dead_letters_of_everything_and_touches_no_balance(
     assert_eq!(balances(&world), before);
     assert_eq!(read(&world, &world.topic("account.events")).len(), events);
     let node = started(&world, &[]);
-    wait_drained(&world, &node, PATIENCE);
+    wait_drained(&world, PATIENCE);
     finish(&world, node);
     let verdict = Verdict::of(&world, "one");
     eprintln!("a day behind: {:?}\n{}", verdict.failed(), verdict.text);

@@ -61,7 +61,7 @@ fn started(world: &World, extra: &[(&str, &str)]) -> Node {
 
 /// Waits until everything is processed, and stops.
 fn finish(world: &World, mut node: Node) {
-    wait_drained(world, &node, PATIENCE);
+    wait_drained(world, PATIENCE);
     assert_eq!(node.stop().code(), Some(0), "{}", node.log());
 }
 
@@ -70,7 +70,7 @@ fn settled(name: &str) -> World {
     let world = World::with(name, &SETTINGS);
     let node = started(&world, &[]);
     load(&world, 150, 1);
-    wait_drained(&world, &node, PATIENCE);
+    wait_drained(&world, PATIENCE);
     load(&world, 150, 2);
     finish(&world, node);
     world

@@ -79,7 +79,7 @@ fn offsets_moved_under_the_running_process_change_nothing() {
     assert!(background.wait().is_ok_and(|status| status.success()), "load");
     // Where nothing comes any more nothing is committed any more: a last load moves every partition.
     load(&world, 100, 5);
-    wait_drained(&world, &node, PATIENCE);
+    wait_drained(&world, PATIENCE);
     let mut node = node;
     assert_eq!(node.stop().code(), Some(0), "{}", node.log());
     eprintln!("{seen} of 3 moved offsets were seen before they were set right");

@@ -94,7 +94,10 @@ pub(super) fn delete_records(world: &World, topic: &str) {
         let added = list.add_partition_offset(topic, partition, Offset::End);
         added.unwrap_or_else(|error| panic!("{topic}: {error}"));
     }
-    wait(topic, admin(world).delete_records(&list, &AdminOptions::new()));
+    let done = wait(topic, admin(world).delete_records(&list, &AdminOptions::new()));
+    for partition in done.elements() {
+        partition.error().unwrap_or_else(|error| panic!("{topic}-{}: {error}", partition.partition()));
+    }
 }
 
 /// First offset and end of every partition of the application's topics.

@@ -47,7 +47,11 @@ fn records_deleted_before_they_were_processed_are_refused_until_a_person_gives_t
     load(&world, 150, 5);
     trim(&world);
     signal(&node, "-CONT");
-    insta::assert_snapshot!("passed_running", ended(&world, &mut node));
+    // Either partition may be the first.
+    let told = ended(&world, &mut node)
+        .replace("order.events-0", "order.events-P")
+        .replace("order.events-1", "order.events-P");
+    insta::assert_snapshot!("passed_running", told);
     insta::assert_snapshot!("passed", ended(&world, &mut Node::start(&world, "one", &[])));
     finish(&world, started(&world, &allowed));
     assert_nothing_differs(&world);

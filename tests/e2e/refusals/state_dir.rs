@@ -103,7 +103,7 @@ fn bytes_of_a_newer_program_are_refused_and_left_as_they_are() {
     append(&world, &changelog, std::slice::from_ref(&marker));
     let mut node = Node::start(&world, "one", &[]);
     node.wait_ready(PATIENCE);
-    wait_drained(&world, &node, PATIENCE);
+    wait_drained(&world, PATIENCE);
     assert_eq!(node.stop().code(), Some(0), "{}", node.log());
 
     // A record of store id 0 that is not the marker.

@@ -156,5 +156,8 @@ pub(crate) fn delete_below(world: &World, topic: &str, offset: i64) {
         let added = list.add_partition_offset(topic, partition, Offset::Offset(offset));
         added.unwrap_or_else(|error| panic!("{topic}: {error}"));
     }
-    wait(topic, admin(world).delete_records(&list, &AdminOptions::new()));
+    let done = wait(topic, admin(world).delete_records(&list, &AdminOptions::new()));
+    for partition in done.elements() {
+        partition.error().unwrap_or_else(|error| panic!("{topic}-{}: {error}", partition.partition()));
+    }
 }

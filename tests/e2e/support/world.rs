@@ -76,6 +76,16 @@ impl World {
         }
     }
 
+    /// Returns the sum of the offsets that the sink has written to the database.
+    pub(crate) fn sink_offsets(&self) -> i64 {
+        let query = "SELECT coalesce(sum(next_offset), 0) FROM sink_offsets";
+        let output =
+            Command::new("psql").args(["-X", "-q", "-A", "-t", "-d", &self.postgres, "-c", query]).output();
+        let output = output.unwrap_or_else(|error| panic!("psql: {error}"));
+        // A server that is down or starts is asked again.
+        String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or(-1)
+    }
+
     /// Returns a topic's name in this world.
     pub(crate) fn topic(&self, name: &str) -> String {
         format!("{}.{name}", self.app)

@@ -62,7 +62,7 @@ impl Scene {
             assert!(self.node.is_alive(), "the process ended:\n{}", self.node.log());
             group_lag(&self.world) == 0
         });
-        wait_drained(&self.world, &self.node, PATIENCE);
+        wait_drained(&self.world, PATIENCE);
     }
 
     /// Ends the load, waits until all is processed, stops, lets the oracle judge, and prints what the faults cost.

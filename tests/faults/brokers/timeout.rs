@@ -80,7 +80,7 @@ impl Scene {
             assert!(self.node.is_alive(), "the process ended:\n{}", self.node.log());
             group_lag(&self.world) == 0
         });
-        wait_drained(&self.world, &self.node, PATIENCE);
+        wait_drained(&self.world, PATIENCE);
         let figures = Figures::of(&self.node);
         let log = self.node.log();
         assert_eq!(self.node.stop().code(), Some(0), "{log}");

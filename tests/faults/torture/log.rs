@@ -6,7 +6,8 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Ends that faults of this test may cause, by a part of what the process says last, with a name for the table.
-const EXPECTED: [(&str, &str); 6] = [
+const EXPECTED: [(&str, &str); 7] = [
+    ("describe topics: Failed while waiting for", "no broker answered at the start"),
     (
         "another live process uses this instance id",
         "a late request made it take its successor for a stranger",

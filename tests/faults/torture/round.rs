@@ -214,7 +214,8 @@ impl<'a> Round<'a> {
             let Some(node) = &seat.node else { return format!("{}: no process\n", seat.name) };
             let tail: Vec<_> = node.log().lines().rev().take(8).map(str::to_owned).collect();
             let tail: String = tail.iter().rev().map(|line| format!("    {line}\n")).collect();
-            format!("{}: {:?}\n{tail}", seat.name, node.get("/readyz?verbose"))
+            let notes = node.status().map(|status| status["lastError"].clone());
+            format!("{}: {:?}\n    notes {notes:?}\n{tail}", seat.name, node.get("/readyz?verbose"))
         };
         let lag = group_lag(&self.world);
         self.seats.iter().map(of).collect::<String>() + &format!("lag {lag}")

@@ -280,7 +280,14 @@ impl Instance {
         }
         let report = Report { generation: self.state.generation, active: self.held(), ..Report::default() };
         match self.member.beat(&report).await {
-            Ok(events) => events.into_iter().for_each(|event| self.event(event)),
+            Ok(events) => {
+                if let Some((at, session)) = self.member.machine.confirmed() {
+                    let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap();
+                    let at = at.saturating_duration_since(self.member.start);
+                    self.shared.confirm(micros(at), micros(session));
+                }
+                events.into_iter().for_each(|event| self.event(event));
+            }
             Err(error) => self.shared.fail(&self.world, format!("group membership: {error}")),
         }
     }

@@ -23,6 +23,7 @@ use crate::world::{World, note};
 
 const OFFSETS_TIMEOUT: Micros = 3 * SECOND;
 const COMMIT_SLICE: Micros = 2 * SECOND;
+const CONFIRM_POLL: Micros = 10 * MS;
 const RETRY: Micros = 200 * MS;
 
 /// What a lane did until its machine rested.
@@ -43,6 +44,8 @@ pub(crate) struct Lane {
     commit: Commit,
     id: String,
     losses: u64,
+    /// When the coordinator last said that another producer took this one's place.
+    fenced: Option<Micros>,
     /// What was owned when the transaction began; looked at by a wrong variant alone.
     began: Snapshot,
     /// Content that is to follow its offsets; filled by a wrong variant alone.
@@ -91,6 +94,7 @@ impl Lane {
             commit: Commit::new(limits),
             id,
             losses: shared.losses(),
+            fenced: None,
             began: Snapshot::default(),
             late: Vec::new(),
         };
@@ -108,7 +112,7 @@ impl Lane {
     }
 
     pub(crate) async fn begin(&mut self, tasks: &mut [OwnedTask]) -> Result<Outcome, String> {
-        if self.losses != self.shared.losses() {
+        if tasks.is_empty() || self.losses != self.shared.losses() || self.phase() != Phase::Idle {
             return Ok(Outcome::default());
         }
         let members: Vec<_> = tasks.iter().map(|task| task.member(&self.id)).collect();
@@ -156,6 +160,13 @@ impl Lane {
     fn step(&mut self, event: Event) -> Result<Vec<Action>, String> {
         let before = self.commit.phase();
         let named = name(&event);
+        if let Event::Spoiled(Class::Fenced)
+        | Event::OffsetsReply { result: Err(Class::Fenced), .. }
+        | Event::CommitReply { result: Err(Class::Fenced), .. }
+        | Event::AbortReply { result: Err(Class::Fenced), .. } = event
+        {
+            self.fenced = Some(self.world.now());
+        }
         let actions =
             self.commit.step(duration(self.world.now()), event).map_err(|error| error.to_string())?;
         let after = self.commit.phase();
@@ -194,8 +205,7 @@ impl Lane {
                     self.world.tally.borrow_mut().resolved += 1;
                 }
                 self.producer = None;
-                self.replace_producer().await?;
-                Some(Event::ProducerReplaced)
+                self.replace_as_member().await?
             }
             Action::Resolve => Some(Event::Resolved(self.resolve(tasks).await?)),
             Action::Apply(kept) => {
@@ -365,6 +375,39 @@ impl Lane {
         call(&self.world, Api::TxnOffsets, SECOND, write).await;
     }
 
+    async fn replace_as_member(&mut self) -> Result<Option<Event>, String> {
+        while !is(Mutant::ReplacedUnconfirmed) {
+            if self.shared.fatal().is_some() {
+                return Err(STOPPING.to_owned());
+            }
+            let idle = self.commit.phase() == Phase::Recycling;
+            let is_fenced_out = self.shared.ownership.borrow().snapshot().fence.is_none();
+            if self.notice_loss() || is_fenced_out {
+                return Ok((!idle).then_some(Event::Lost));
+            }
+            if self.shared.is_member_since(&self.world, self.fenced) {
+                break;
+            }
+            if idle && self.shared.is_stopping() {
+                return Err(STOPPING.to_owned());
+            }
+            self.world.sleep(CONFIRM_POLL).await;
+        }
+        self.replace_producer().await?;
+        Ok(Some(Event::ProducerReplaced))
+    }
+
+    pub(crate) async fn recover(&mut self) -> Result<(), String> {
+        let is_fenced_out = self.shared.ownership.borrow().snapshot().fence.is_none();
+        if self.phase() != Phase::Recycling || is_fenced_out {
+            return Ok(());
+        }
+        match self.replace_as_member().await? {
+            Some(event) => self.step(event).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
     async fn replace_producer(&mut self) -> Result<(), String> {
         loop {
             step(&self.world).await;
@@ -372,6 +415,7 @@ impl Lane {
             match producer.init(self.world.scenario.transaction_timeout * 2).await {
                 Ok(()) => {
                     self.producer = Some(producer);
+                    self.fenced = None;
                     return Ok(());
                 }
                 Err(Class::Stop) => return Err(format!("producer {} is refused", self.id)),

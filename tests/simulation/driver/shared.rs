@@ -19,6 +19,8 @@ pub(crate) struct Shared {
     pub(crate) ownership: RefCell<Ownership>,
     hold: Cell<Option<Micros>>,
     losses: Cell<u64>,
+    /// When the coordinator last confirmed this member, and how long that holds.
+    confirmed: Cell<Option<(Micros, Micros)>>,
     stopping: Cell<bool>,
     fatal: RefCell<Option<String>>,
     /// How far the process's wall clock is off, ms.
@@ -58,6 +60,7 @@ impl Shared {
             ownership: RefCell::new(Ownership::new(process)),
             hold: Cell::new(None),
             losses: Cell::new(0),
+            confirmed: Cell::new(None),
             stopping: Cell::new(false),
             fatal: RefCell::default(),
             skew_ms,
@@ -80,6 +83,15 @@ impl Shared {
 
     pub(crate) fn set_hold(&self, held: Option<Micros>) {
         self.hold.set(held);
+    }
+
+    pub(crate) fn confirm(&self, at: Micros, session: Micros) {
+        self.confirmed.set(Some((at, session)));
+    }
+
+    pub(crate) fn is_member_since(&self, world: &World, since: Option<Micros>) -> bool {
+        let holds = |(at, session): (Micros, Micros)| world.now().saturating_sub(at) < session;
+        self.confirmed.get().is_some_and(|it| holds(it) && since.is_none_or(|since| it.0 > since))
     }
 
     pub(crate) fn losses(&self) -> u64 {

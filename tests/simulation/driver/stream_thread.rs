@@ -70,7 +70,8 @@ impl StreamThread {
             if self.lane.notice_loss() {
                 self.lose().await?;
             }
-            self.join();
+            self.lane.recover().await?;
+            self.join().await?;
             self.fetch().await;
             self.process().await?;
             self.commit_if_due().await?;
@@ -100,9 +101,12 @@ impl StreamThread {
         Ok(false)
     }
 
-    fn join(&mut self) {
+    async fn join(&mut self) -> Result<(), String> {
+        if !self.joining.is_empty() {
+            self.give_up_empty().await?;
+        }
         if self.joining.is_empty() || self.lane.phase() != Phase::Idle {
-            return;
+            return Ok(());
         }
         for owned in std::mem::take(&mut self.joining) {
             if self.shared.owns(owned.task.id(), owned.incarnation) {
@@ -112,6 +116,15 @@ impl StreamThread {
                 self.forget(owned);
             }
         }
+        Ok(())
+    }
+
+    async fn give_up_empty(&mut self) -> Result<(), String> {
+        if self.lane.phase() == Phase::Open && !self.tasks.iter().any(|owned| owned.task.is_dirty()) {
+            let outcome = self.lane.spoil(Class::Abortable, &mut self.tasks).await?;
+            self.finish(&outcome).await?;
+        }
+        Ok(())
     }
 
     async fn close(&mut self, task: TaskId, incarnation: Incarnation) -> Result<(), String> {
@@ -125,10 +138,7 @@ impl StreamThread {
             return Ok(());
         }
         self.commit().await?;
-        if self.lane.phase() == Phase::Open {
-            let outcome = self.lane.spoil(Class::Abortable, &mut self.tasks).await?;
-            self.finish(&outcome).await?;
-        }
+        self.give_up_empty().await?;
         if let Some(at) = self.tasks.iter().position(wanted) {
             let mut owned = self.tasks.remove(at);
             owned.rollback();
@@ -356,6 +366,10 @@ impl StreamThread {
         let now = self.now();
         let outcome = self.lane.begin(&mut self.tasks).await?;
         self.finish(&outcome).await?;
+        if self.lane.phase() != Phase::Open {
+            self.work_unlimited();
+            return Ok(());
+        }
         let Some(owned) = self.tasks.get_mut(self.search.suspect).filter(|owned| has_next(owned)) else {
             return Err(REFUSED.to_owned());
         };

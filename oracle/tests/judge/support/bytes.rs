@@ -54,8 +54,12 @@ pub(crate) struct Marker<'a> {
 }
 
 pub(crate) fn marker(marker: &Marker<'_>) -> Vec<u8> {
-    let lines: String = marker.inputs.iter().map(|(topic, _)| format!("input {topic}\n")).collect();
-    let base = Sha256::digest(format!("millpond/1\n{lines}partitioner murmur2\n"));
+    let source = |topic: &str| if topic.contains("commands") { "account-commands" } else { "order-events" };
+    let line = |(topic, _): &(String, i64)| format!("input {} {topic}\n", source(topic));
+    let mut lines: Vec<String> = marker.inputs.iter().map(line).collect();
+    lines.sort_unstable();
+    let lines = lines.concat();
+    let base = Sha256::digest(format!("millpond/2\n{lines}partitioner murmur2\n"));
     let mut bytes = vec![1];
     bytes.extend(&base[..16]);
     bytes.extend(count(STORES.len()));
