@@ -108,7 +108,11 @@ impl Cluster {
         let one = |(topic, partition): &(&str, u32)| {
             let position = found.iter().find(|found| found.topic == *topic && found.partition == *partition);
             match position {
-                Some(position) if position.err == 0 => Ok(position.offset),
+                Some(position) if position.err == 0 && position.offset >= 0 => Ok(position.offset),
+                // librdkafka answers so, without an error, for a leader that it could not ask.
+                Some(position) if position.err == 0 => {
+                    Err(CallError::plain(code::TIMED_OUT, format!("end of {topic}-{partition}: no answer")))
+                }
                 Some(position) => Err(CallError::plain(position.err, format!("end of {topic}-{partition}"))),
                 None => Err(CallError::plain(code::TIMED_OUT, format!("end of {topic}-{partition}"))),
             }
