@@ -113,7 +113,7 @@ run_tests() {
   # The output goes through a pipe, which would cost it its colours.
   [[ ! -t 1 ]] || variables+=("CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-always}")
   # Most of them wait for a server or a timeout most of the time.
-  variables+=("RUST_TEST_THREADS=${RUST_TEST_THREADS:-3}")
+  variables+=("RUST_TEST_THREADS=${RUST_TEST_THREADS:-2}")
   local name skipped=()
   if [[ ${#FILTERS[@]} -eq 0 ]]; then
     for name in "${UNPROVEN[@]}"; do skipped+=(--skip "$name"); done

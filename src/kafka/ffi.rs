@@ -1,4 +1,5 @@
-//! Every `unsafe` line of the project: librdkafka by its C API, behind types whose methods are safe to call.
+//! Every `unsafe` line of the project: librdkafka by its C API, behind types whose methods are safe to call, and the end of
+//! the process.
 //!
 //! Why not the safe wrapper: its flush and commit cost 100 ms a call, its group metadata cannot be made from a generation
 //! of one's own, its messages cannot be kept without a copy (`docs/adr/0002-librdkafka-by-ffi.md`).

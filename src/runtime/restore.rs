@@ -30,6 +30,10 @@ use crate::kafka::{
 
 /// How long something may be pinned by an open transaction before its dead owner is fenced.
 const PINNED_MAX: Duration = Duration::from_millis(50);
+/// A transaction that is open for longer is one that nobody ends: above the default `transaction.timeout`.
+const HANGING_AFTER: Duration = Duration::from_secs(90);
+/// Time without a look after which a task that is pinned is pinned anew.
+const PINNED_GAP: Duration = Duration::from_secs(30);
 /// Records applied to a store in one batch.
 const CHUNK: usize = 50_000;
 /// Bytes of values applied to a store in one batch.
@@ -162,6 +166,8 @@ pub(crate) struct Restorer {
     pub metrics: crate::metrics::Metrics,
     /// Generation and transactional id of each producer that was fenced.
     pub fenced: RefCell<BTreeSet<(i32, String)>>,
+    /// The task that a transaction pins: since when, and when that was last seen.
+    pub pinned: RefCell<Option<(TaskId, Instant, Instant)>>,
 }
 
 /// A restore in progress.
@@ -299,7 +305,7 @@ impl Restorer {
             return Ok(());
         }
         let note = format!("task {task}: {what} pinned by an open transaction of another instance");
-        self.shared.board().notes.insert("restore", note);
+        self.note_pinned(task, &sub.changelog_topic(self.topology.app()), note);
         let mut dead: BTreeSet<String> = self.last_owners(request, sub)?.into_iter().collect();
         dead.extend(request.dead_ids.iter().cloned());
         self.check_wanted(request)?;
@@ -312,6 +318,30 @@ impl Restorer {
         drop(fenced);
         fence_dead(&self.settings.producer, &Vec::from_iter(dead), &self.shared);
         Ok(())
+    }
+
+    /// Shows what pins a task, and after longer than any transaction may last how to end what no coordinator ends.
+    fn note_pinned(&self, task: TaskId, changelog: &str, mut note: String) {
+        let mut pinned = self.pinned.borrow_mut();
+        let now = Instant::now();
+        if pinned.is_none_or(|(known, _, last)| known != task || last.elapsed() > PINNED_GAP) {
+            *pinned = Some((task, now, now));
+        }
+        if let Some((_, since, last)) = pinned.as_mut() {
+            let was_hanging = last.duration_since(*since) > HANGING_AFTER;
+            *last = now;
+            if now.duration_since(*since) > HANGING_AFTER {
+                note += &format!(
+                    " for more than {HANGING_AFTER:?}: its coordinator may have lost its end. Look with Kafka's \
+                     kafka-transactions.sh: `find-hanging --broker-id` the leader of {changelog}-{}, and `abort` what it shows",
+                    task.partition
+                );
+                if !was_hanging {
+                    tracing::warn!(%task, "{note}");
+                }
+            }
+        }
+        self.shared.board().notes.insert("restore", note);
     }
 
     /// Says whether a transaction is open on the task's changelog.

@@ -209,6 +209,7 @@ impl Streams {
         spawn("watch", move || watch.run())?;
         let restorer = Restorer {
             fenced: RefCell::default(),
+            pinned: RefCell::default(),
             topology: self.topology.clone(),
             facts: Arc::clone(&self.facts),
             settings: self.settings.clone(),

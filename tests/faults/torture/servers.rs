@@ -104,6 +104,14 @@ impl Servers {
         self.revive(Instant::now());
     }
 
+    /// Aborts the transactions whose end a broker lost; returns how many.
+    pub(super) fn abort_hanging(&self) -> usize {
+        match self {
+            Self::Shared => 0,
+            Self::Own(own) => own.cluster.borrow().abort_hanging(),
+        }
+    }
+
     /// Makes everything run again.
     pub(super) fn heal(&self) {
         self.revive(Instant::now() + Duration::from_secs(3600));

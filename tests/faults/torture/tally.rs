@@ -16,6 +16,8 @@ pub(super) struct Tally {
     faults: BTreeMap<Kind, (u64, u64)>,
     /// Why processes ended by themselves.
     ends: BTreeMap<String, u64>,
+    /// Transactions whose end the broker lost; aborted with Kafka's own tool.
+    pub(super) hanging: usize,
     pub(super) cost: Cost,
     /// Times from the end of the faults to a drained input, s.
     pub(super) drained_s: Vec<f64>,
@@ -63,6 +65,7 @@ impl fmt::Display for Tally {
         for (why, times) in &self.ends {
             writeln!(f, "| ended by itself: {why} | {times} |")?;
         }
+        writeln!(f, "| transactions whose end the broker lost, aborted by hand | {} |", self.hanging)?;
         self.cost.fmt(f)?;
         let mut drained = self.drained_s.clone();
         drained.sort_by(f64::total_cmp);

@@ -61,6 +61,10 @@ impl Broker {
         self.id
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub(super) fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
@@ -139,11 +143,11 @@ fn jars() -> String {
     format!("{lib}/*")
 }
 
-/// Runs one of Kafka's tools to its end.
-pub(super) fn tool(folder: &Path, class: &str, args: &[&str]) {
+/// Runs one of Kafka's tools to its end and returns what it said.
+pub(super) fn tool(folder: &Path, class: &str, args: &[&str]) -> String {
     let mut command = Command::new(java());
     command.args(JVM).arg(logging(folder)).args(["-cp", &jars(), class]).args(args);
-    said(&mut command);
+    said(&mut command)
 }
 
 /// Runs a command that must succeed, and returns what it said.
