@@ -89,9 +89,9 @@ fn run_until_drained(world: &World) -> (Node, String, u32) {
 fn a_flipped_byte_is_found_and_the_store_rebuilt() {
     let world = filled("flipped");
     let old = tables(&world, "0_0").first().cloned().unwrap_or_default();
-    let new = with_blocks(&world, "0_2").pop().unwrap_or_default();
+    let large = with_blocks(&world, "0_2");
     flip(&old);
-    flip(&new);
+    large.iter().for_each(|table| flip(table));
     world.load(&[&LOAD[..], &["--skip-funding"]].concat());
     let (node, log, ends) = run_until_drained(&world);
     for task in ["0_0", "0_2"] {

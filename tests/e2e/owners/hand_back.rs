@@ -51,7 +51,9 @@ fn hand_back(name: &str, point: &str, variant: &[(&str, &str)]) -> Seen {
     wait_until("the tasks are back", PATIENCE, || slow.runs(4));
     wait_until("work goes on", PATIENCE, || slow.committed() > by_heir);
     wait_work(&slow);
-    assert!(slow.transactions("aborted") >= 1, "the old transaction was not given up");
+    // Aborted, or left to the heir, whichever comes first: its tasks are dropped.
+    let is_dropped = slow.transactions("aborted") >= 1 || slow.logged("task closed") >= 4;
+    assert!(is_dropped, "the old transaction was not given up:\n{}", slow.log());
     eprintln!("{name}: {} orders committed by the heir meanwhile", by_heir - at_sleep);
     let seen = Seen { fenced: heir.logged("dead producer fenced") };
     finish(&world, load, &mut [&mut slow], &["slow", "heir"]);
