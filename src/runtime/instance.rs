@@ -15,6 +15,7 @@ use millpond_mutants::{Mutant, is};
 use millpond_topology::TaskId;
 
 use super::board::TaskPhase;
+use super::lane_error::INSTANCE_ID_TAKEN;
 use super::messages::{RestoreRequest, ToInstance, ToThread};
 use super::settings::{OnStop, Settings};
 use super::shared::{STOP_MIN, Shared};
@@ -235,10 +236,7 @@ impl Instance {
                 }
                 self.shared.set_hold(held.then(Instant::now));
             }
-            Event::Lost(Why::FencedInstance) => self.shared.fail(
-                "another live process uses this instance id; give every process an `instance.id` of its own"
-                    .to_owned(),
-            ),
+            Event::Lost(Why::FencedInstance) => self.shared.fail(INSTANCE_ID_TAKEN.to_owned()),
             Event::Lost(why) => self.lose(why),
             Event::Blocked(reasons) => {
                 let mut board = self.shared.board();

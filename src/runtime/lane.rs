@@ -104,7 +104,8 @@ impl Lane {
     /// # Errors
     /// [`LaneError`].
     pub(crate) fn begin(&mut self, tasks: &mut [OwnedTask]) -> Result<Outcome, LaneError> {
-        // Nothing is begun without tasks (others could not join, and it could not be committed), by a process that was thrown out, nor before its producer is replaced.
+        // Nothing is begun without tasks (others could not join, and it could not be committed), by a process that was
+        // thrown out, nor before its producer is replaced.
         if tasks.is_empty() || self.losses != self.shared.losses() || self.phase() != Phase::Idle {
             return Ok(Outcome::default());
         }

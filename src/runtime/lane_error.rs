@@ -61,13 +61,14 @@ pub(crate) enum LaneError {
     },
 }
 
+/// What is said when another process has taken this one's static place in the group.
+pub(crate) const INSTANCE_ID_TAKEN: &str =
+    "another live process uses this instance id; give every process an `instance.id` of its own";
+
 /// Says what the broker refused for good, and what helps.
 pub(crate) fn refusal(call: &str, error: &CallError) -> String {
     match error.code {
-        code::FENCED_INSTANCE_ID => {
-            "another live process uses this instance id; give every process an `instance.id` of its own"
-                .to_owned()
-        }
+        code::FENCED_INSTANCE_ID => INSTANCE_ID_TAKEN.to_owned(),
         _ => format!(
             "the broker refuses the transaction for good at {call}: {error}. Check its version (0.11 or newer) and the ACLs: \
              Write on the output topics and on transactional ids with this prefix, Read on the group"

@@ -30,7 +30,7 @@ use crate::kafka::{
 
 /// How long something may be pinned by an open transaction before its dead owner is fenced.
 const PINNED_MAX: Duration = Duration::from_millis(50);
-/// A transaction that is open for longer is one that nobody ends: above the default `transaction.timeout`.
+/// A transaction that is open for longer, and for longer than twice its timeout, is one that nobody ends.
 const HANGING_AFTER: Duration = Duration::from_secs(90);
 /// Time without a look after which a task that is pinned is pinned anew.
 const PINNED_GAP: Duration = Duration::from_secs(30);
@@ -322,17 +322,18 @@ impl Restorer {
 
     /// Shows what pins a task, and after longer than any transaction may last how to end what no coordinator ends.
     fn note_pinned(&self, task: TaskId, changelog: &str, mut note: String) {
+        let hanging_after = HANGING_AFTER.max(self.settings.producer.transaction_timeout * 2);
         let mut pinned = self.pinned.borrow_mut();
         let now = Instant::now();
         if pinned.is_none_or(|(known, _, last)| known != task || last.elapsed() > PINNED_GAP) {
             *pinned = Some((task, now, now));
         }
         if let Some((_, since, last)) = pinned.as_mut() {
-            let was_hanging = last.duration_since(*since) > HANGING_AFTER;
+            let was_hanging = last.duration_since(*since) > hanging_after;
             *last = now;
-            if now.duration_since(*since) > HANGING_AFTER {
+            if now.duration_since(*since) > hanging_after {
                 note += &format!(
-                    " for more than {HANGING_AFTER:?}: its coordinator may have lost its end. Look with Kafka's \
+                    " for more than {hanging_after:?}: its coordinator may have lost its end. Look with Kafka's \
                      kafka-transactions.sh: `find-hanging --broker-id` the leader of {changelog}-{}, and `abort` what it shows",
                     task.partition
                 );

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::support::kafka::{Row, append, delete_below, read};
 use crate::support::{Node, Verdict, World, committed_offset, group_lag, wait_drained, wait_until};
+use rdkafka::Offset;
 
 #[test]
 fn on_poison_stop_ends_before_the_record_and_the_default_goes_on() {
@@ -40,7 +41,7 @@ fn a_trimmed_input_is_refused_at_the_first_start_unless_allowed() {
     let world = World::new("trimmed");
     let orders = world.topic("order.events");
     world.load(&["--users", "40", "--orders", "1000", "--rate", "0", "--seed", "42"]);
-    delete_below(&world, &orders, GONE);
+    delete_below(&world, &orders, Offset::Offset(GONE));
     let mut refused = Node::start(&world, "one", &[]);
     let status = refused.wait_end(Duration::from_secs(30));
     assert_eq!(status.code(), Some(1), "{}", refused.log());

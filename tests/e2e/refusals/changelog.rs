@@ -4,6 +4,7 @@
 use std::fs;
 
 use millpond_topology::{CHANGELOG_MARKER_KEY, Marker};
+use rdkafka::Offset;
 
 use super::operator::recreate;
 use super::{PATIENCE, finish, load, refused, settled, started};
@@ -56,7 +57,7 @@ fn a_changelog_that_lost_records_is_refused_and_a_whole_one_is_taken() {
 
     // No broker deletes from a topic that is only compacted: whoever does this has changed it first.
     configure(&world, &changelog, &[("cleanup.policy", "delete")]);
-    delete_below(&world, &changelog, 5);
+    delete_below(&world, &changelog, Offset::Offset(5));
     configure(&world, &changelog, &COMPACT);
     insta::assert_snapshot!("truncated", refused(&world, &[]));
     without_state(&world);

@@ -87,19 +87,6 @@ pub(super) fn grow(world: &World, topic: &str, count: usize) {
     wait_until("the partitions are there", WAIT, || partitions(world, topic) == count);
 }
 
-/// Deletes every record of a topic.
-pub(super) fn delete_records(world: &World, topic: &str) {
-    let mut list = TopicPartitionList::new();
-    for partition in 0..i32::try_from(partitions(world, topic)).unwrap_or(0) {
-        let added = list.add_partition_offset(topic, partition, Offset::End);
-        added.unwrap_or_else(|error| panic!("{topic}: {error}"));
-    }
-    let done = wait(topic, admin(world).delete_records(&list, &AdminOptions::new()));
-    for partition in done.elements() {
-        partition.error().unwrap_or_else(|error| panic!("{topic}-{}: {error}", partition.partition()));
-    }
-}
-
 /// First offset and end of every partition of the application's topics.
 pub(super) fn ends(world: &World) -> BTreeMap<String, Vec<(i64, i64)>> {
     let consumer: BaseConsumer = client(world);

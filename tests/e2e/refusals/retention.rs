@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use super::operator::{committed, delete_records, ends};
+use super::operator::{committed, ends};
 use super::{ended, finish, inputs, load, refused, settled, started};
+use crate::support::kafka::delete_below;
 use crate::support::{Node, Verdict, World, committed_offset};
+use rdkafka::Offset;
 
 fn signal(node: &Node, name: &str) {
     let sent = std::process::Command::new("kill").args([name, &node.pid().to_string()]).status();
@@ -14,7 +16,7 @@ fn signal(node: &Node, name: &str) {
 /// Deletes all orders, some of which must be unprocessed in each partition.
 fn trim(world: &World) {
     let [orders, _] = inputs(world);
-    delete_records(world, &orders);
+    delete_below(world, &orders, Offset::End);
     let begins: Vec<i64> = ends(world)[&orders].iter().map(|(begin, _)| *begin).collect();
     for (partition, begin) in (0..).zip(begins) {
         let next = committed_offset(world, &orders, partition);

@@ -148,12 +148,12 @@ pub(crate) fn configure(world: &World, topic: &str, settings: &[(&str, &str)]) {
     }
 }
 
-/// Deletes the records of every partition of `topic` below `offset`.
-pub(crate) fn delete_below(world: &World, topic: &str, offset: i64) {
+/// Deletes the records of every partition of `topic` below `offset`; below its end, all of them.
+pub(crate) fn delete_below(world: &World, topic: &str, offset: Offset) {
     let mut list = TopicPartitionList::new();
     for partition in 0..Ends::of(world, topic).last_stable.len() {
         let partition = i32::try_from(partition).unwrap_or(0);
-        let added = list.add_partition_offset(topic, partition, Offset::Offset(offset));
+        let added = list.add_partition_offset(topic, partition, offset);
         added.unwrap_or_else(|error| panic!("{topic}: {error}"));
     }
     let done = wait(topic, admin(world).delete_records(&list, &AdminOptions::new()));

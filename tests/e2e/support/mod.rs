@@ -24,11 +24,16 @@ pub(crate) fn wait_until(what: &str, limit: Duration, mut done: impl FnMut() -> 
     }
 }
 
+/// Returns the sum of the stable ends of what the sink reads.
+pub(crate) fn output_ends(world: &World) -> i64 {
+    let topics = [world.topic("account.events"), world.topic("deadletter.events")];
+    topics.iter().flat_map(|topic| Ends::of(world, topic).last_stable).sum()
+}
+
 /// Waits until everything that was written is committed by the processor and is in PostgreSQL.
 pub(crate) fn wait_drained(world: &World, limit: Duration) {
     wait_until("the input is drained", limit, || group_lag(world) == 0);
-    let topics = [world.topic("account.events"), world.topic("deadletter.events")];
-    let ends: i64 = topics.iter().flat_map(|topic| Ends::of(world, topic).last_stable).sum();
+    let ends = output_ends(world);
     // Asked of the database, since several processes may share the sink's partitions.
     wait_until("the sink is drained", limit, || world.sink_offsets() >= ends);
 }

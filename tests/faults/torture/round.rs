@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::proxy::Rule;
-use crate::support::{Ends, Node, Random, World, group_lag};
+use crate::support::{Ends, Node, Random, World, group_lag, output_ends};
 
 use super::draw::Plan;
 use super::fault::{CRASH_POINTS, Kind, rule};
@@ -207,12 +207,7 @@ impl<'a> Round<'a> {
         if nodes().count() < self.seats.len() || !nodes().all(ready) || group_lag(&self.world) > 0 {
             return false;
         }
-        let topics = [self.world.topic("account.events"), self.world.topic("deadletter.events")];
-        let ends: i64 = topics.iter().flat_map(|topic| Ends::of(&self.world, topic).last_stable).sum();
-        let written: f64 = nodes().map(|node| node.metric("millpond_sink_next_offset")).sum();
-        #[expect(clippy::cast_precision_loss, reason = "offsets of a test fit 53 bits")]
-        let drained = written >= ends as f64;
-        drained
+        self.world.sink_offsets() >= output_ends(&self.world)
     }
 
     fn states(&self) -> String {
