@@ -16,6 +16,8 @@ FILTERS=()
 STEPS=()
 FAILED=()
 TEST_LOG=
+# Tests that failed beside others and passed alone.
+AGAIN=()
 
 # Lint, then all tests; with filters only the tests that match them.
 check_all() {
@@ -98,7 +100,9 @@ summarise() {
     count_tests
     show_figures
   fi
+  [[ ${#AGAIN[@]} -eq 0 ]] || printf 'FAILED beside others and passed alone: %s\n' "${AGAIN[*]}"
   if [[ ${#FAILED[@]} -gt 0 ]]; then
+    [[ ! -s $TEST_LOG ]] || show_failures
     printf 'FAILED: %s (after %s)\n' "${FAILED[*]}" "$(seconds_since "$BEGAN")"
     exit 1
   fi
@@ -119,13 +123,15 @@ run_tests() {
     for name in "${UNPROVEN[@]}"; do skipped+=(--skip "$name"); done
     say "left out, since not seen to pass yet: ${#UNPROVEN[@]} tests (UNPROVEN in scripts/dev/checks.sh)"
   fi
-  bounded env "${variables[@]}" cargo test "${SHAPE[@]}" "${options[@]}" -- "${skipped[@]}" "${FILTERS[@]}" 2>&1 |
-    tee "$TEST_LOG" || status=$?
+  local run=(env "${variables[@]}" cargo test "${SHAPE[@]}" "${options[@]}")
+  bounded "${run[@]}" -- "${skipped[@]}" "${FILTERS[@]}" 2>&1 | tee "$TEST_LOG" || status=$?
   if [[ $status -eq 0 ]] && ! grep -Eq '(^|[^0-9])[1-9][0-9]* passed' "$TEST_LOG"; then
     warn "no test ran"
     status=1
   fi
-  [[ $status -eq 0 ]] || show_server_logs
+  [[ $status -ne 0 ]] || return 0
+  ! run_again "${run[@]}" || return 0
+  show_server_logs
   return "$status"
 }
 

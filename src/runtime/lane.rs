@@ -342,7 +342,8 @@ impl Lane {
 
     /// As `replace_producer`, but only as a member of the group: one that slept beyond its session may have been replaced by
     /// another process with the same ids, which it must not fence. Returns [`Event::Lost`] when the transaction is to be left
-    /// to the next owner, and nothing when there is none and [`Lane::recover`] is to be called once there is a fence.
+    /// to the next owner, and nothing when there is none and [`Lane::recover`] is to be called once there is a fence, or when
+    /// the process stops.
     fn replace_as_member(&mut self) -> Result<Option<Event>, LaneError> {
         while !is(Mutant::ReplacedUnconfirmed) {
             self.shared.stamp(thread::current().name().unwrap_or_default());
@@ -356,8 +357,9 @@ impl Lane {
             if self.shared.is_member_since(self.fenced) {
                 break;
             }
+            // Nothing is open: the tasks can be closed without a producer.
             if idle && self.shared.is_stopping() {
-                return Err(LaneError::Stopping);
+                return Ok(None);
             }
             thread::sleep(CONFIRM_POLL);
         }

@@ -71,7 +71,7 @@ fn run_until_drained(world: &World) -> (Node, String, u32) {
     loop {
         let mut node = Node::start(world, "one", &[]);
         wait_until("everything is processed, or the process ended", PATIENCE, || {
-            !node.is_alive() || (node.tasks() == 4 && group_lag(world) == 0)
+            !node.is_alive() || (node.runs(4) && group_lag(world) == 0)
         });
         log += &node.log();
         if node.is_alive() {
@@ -124,7 +124,7 @@ fn control_damage_read_as_absent_is_noticed() {
     world.load(&[&LOAD[..], &["--skip-funding"]].concat());
     let mut node = Node::start(&world, "one", &[("MILLPOND_MUTANT", "damage-as-absent")]);
     wait_until("everything is processed, or the process ended", PATIENCE, || {
-        !node.is_alive() || (node.tasks() == 4 && group_lag(&world) == 0)
+        !node.is_alive() || (node.runs(4) && group_lag(&world) == 0)
     });
     if node.is_alive() {
         node.stop();

@@ -55,7 +55,7 @@ impl Verdict {
 
     /// Fails unless every invariant holds.
     pub(crate) fn assert_clean(&self) {
-        assert_eq!(self.code, Some(0), "{}", self.text);
+        assert_eq!(self.code, Some(0), "the oracle objects:\n{}", self.text);
     }
 
     /// Fails unless exit code 3 came with a difference of check `id` that holds all `parts`.

@@ -1,0 +1,47 @@
+# shellcheck shell=bash
+# What becomes of tests that failed: a second run, alone, of those that are timed against real servers.
+
+# Binaries whose tests share two cores and two servers with one another.
+SHARED_SERVERS='tests/(e2e|faults|sink)/main.rs'
+# What the oracle says when money is wrong: never a matter of the machine's load.
+OBJECTION='the oracle objects'
+
+# Prints `BINARY NAME` of each test that failed.
+failed_tests() { # LOG
+  sed 's/\x1b\[[0-9;]*m//g' "$1" | awk '
+    $1 == "Running" { binary = $2 == "unittests" ? $3 : $2 }
+    $1 == "Doc-tests" { binary = "doc" }
+    /^test .* \.\.\. FAILED$/ { print binary, $2 }'
+}
+
+# Runs what failed once more, one test at a time. Succeeds if all of it may be tried again and passes now.
+run_again() { # COMMAND OF CARGO TEST...
+  local failed=() line log
+  mapfile -t failed < <(failed_tests "$TEST_LOG")
+  [[ ${#failed[@]} -gt 0 && ${#failed[@]} -le 8 ]] || return 1
+  for line in "${failed[@]}"; do
+    [[ ${line% *} =~ $SHARED_SERVERS ]] || return 1
+  done
+  if grep -q "$OBJECTION" "$TEST_LOG"; then
+    warn "no second run: the oracle objects"
+    return 1
+  fi
+  log=$(mktemp "$RUN_DIR/again.XXXXXX")
+  printf '\n== once more, alone: %s\n' "${failed[*]##* }"
+  if ! bounded "$@" -- --exact --test-threads 1 "${failed[@]##* }" 2>&1 | tee "$log"; then
+    printf '\n-- again\n' >>"$TEST_LOG"
+    cat "$log" >>"$TEST_LOG"
+    rm -f "$log"
+    return 1
+  fi
+  rm -f "$log"
+  # shellcheck disable=SC2034
+  AGAIN=("${failed[@]##* }")
+}
+
+# Shows the first words of each failure, after everything else.
+show_failures() {
+  sed 's/\x1b\[[0-9;]*m//g' "$TEST_LOG" | awk '
+    /^thread .* panicked at / { print; left = 3; next }
+    left > 0 { print "  " substr($0, 1, 400); left-- }'
+}
