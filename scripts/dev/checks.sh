@@ -9,7 +9,6 @@ SHAPE=(--release --workspace --features failpoints)
 # Tests that were not seen to pass yet: left out of a whole run, and said so; `./dev test NAME` runs them.
 UNPROVEN=(
   memory_stays_within_the_budget_and_a_fixed_overhead
-  the_only_broker_is_killed_under_load_and_work_goes_on_when_it_is_back
 )
 KEEP_GOING=no
 FILTERS=()

@@ -2,15 +2,18 @@
 
 use std::fmt;
 
-use super::status::{Progress, SinkState, SinkStatus, Status, TaskState, TaskStatus};
+use super::status::{Progress, SinkState, SinkStatus, Status, TaskState, TaskStatus, WaitStatus};
 use crate::metrics::InstanceState;
+
+/// Longest wait of a stream thread with which the process still counts as ready, seconds.
+const WAIT_MAX_S: f64 = 5.0;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Probe {
     /// Would a restart help? Only where a loop is wedged or the process cannot go on; never for a restore.
     Live,
-    /// Is the work being done? Every assigned task is restored and the sink reaches its database.
+    /// Is the work being done? Every assigned task is restored, every thread commits, and the sink reaches its database.
     Ready,
     /// Has the process come far enough for the other two to mean something?
     Started,
@@ -46,6 +49,7 @@ impl Health {
                 reasons.push(joined(status));
                 reasons.push(serving(status));
                 reasons.extend(status.tasks.iter().map(restored));
+                reasons.extend(status.waits.iter().map(goes_on));
                 reasons.extend(status.sink.as_ref().map(reaches_database));
             }
         }
@@ -123,6 +127,16 @@ fn restored(task: &TaskStatus) -> Reason {
     // A task on its way out is its next owner's business.
     let holds = matches!(state, TaskState::Running | TaskState::Closing);
     Reason { what: format!("task {id} ({sub_topology})"), holds, how }
+}
+
+/// Every commit waits for the brokers, as a rule for some milliseconds.
+fn goes_on(wait: &WaitStatus) -> Reason {
+    let WaitStatus { thread, seconds, what } = wait;
+    Reason {
+        what: format!("thread {thread}"),
+        holds: *seconds < WAIT_MAX_S,
+        how: format!("waits for {seconds:.0} s: {what}"),
+    }
 }
 
 fn shown(progress: &Progress) -> String {

@@ -54,6 +54,18 @@ fn a_rebalance_does_not_unready_the_tasks_that_go_on() {
 }
 
 #[test]
+fn a_thread_that_waits_for_long_is_not_ready_and_named() {
+    let waits = |seconds| {
+        let what = "the commit of a transaction".to_owned();
+        Status { waits: vec![WaitStatus { thread: "stream-1".to_owned(), seconds, what }], ..running() }
+    };
+    assert_eq!(good(&waits(4.9)), [true, true, true]);
+    assert_eq!(good(&waits(5.1)), [true, false, true]);
+    let shown = Health::judge(Probe::Ready, &waits(12.3)).to_string();
+    assert_eq!(shown, "[-] thread stream-1: waits for 12 s: the commit of a transaction\nfailed\n");
+}
+
+#[test]
 fn draining_is_alive_and_not_ready() {
     let status =
         Status { state: InstanceState::Draining, tasks: vec![task(TaskState::Closing)], ..running() };

@@ -13,5 +13,5 @@ pub use health::{Health, Probe, Reason};
 pub use server::{HttpError, Server};
 pub use status::{
     InputStatus, Progress, SinkPartition, SinkState, SinkStatus, Status, StatusSource, StoreStatus,
-    TaskState, TaskStatus, ThreadStatus,
+    TaskState, TaskStatus, ThreadStatus, WaitStatus,
 };

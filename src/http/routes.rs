@@ -14,7 +14,7 @@ use super::status::StatusSource;
 use crate::metrics::render;
 
 const PATHS: &str = "/livez    200 unless a loop is wedged or the process cannot go on\n\
-                     /readyz   200 when every assigned task is restored and the sink reaches its database\n\
+                     /readyz   200 when every assigned task is restored, every thread commits and the sink reaches its database\n\
                      /startupz 200 when the start is over\n\
                      /metrics  for Prometheus\n\
                      /status   JSON: tasks, threads, lag, sink\n\

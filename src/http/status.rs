@@ -36,6 +36,8 @@ pub struct Status {
     pub tasks: Vec<TaskStatus>,
     /// Stream threads of this process.
     pub threads: Vec<ThreadStatus>,
+    /// What stream threads wait for; those that go on are absent.
+    pub waits: Vec<WaitStatus>,
     /// The PostgreSQL sink, where this process runs it.
     pub sink: Option<SinkStatus>,
     /// The most recent error, even if it is over.
@@ -61,12 +63,25 @@ impl Status {
             uptime_seconds: 0.0,
             tasks: vec![],
             threads: vec![],
+            waits: vec![],
             sink: None,
             last_error: None,
             wedged: None,
             fatal: None,
         }
     }
+}
+
+/// What a stream thread waits for before it can go on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WaitStatus {
+    /// Name of the thread.
+    pub thread: String,
+    /// For how long, seconds.
+    pub seconds: f64,
+    /// For what.
+    pub what: String,
 }
 
 /// A task.

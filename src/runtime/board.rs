@@ -1,7 +1,7 @@
 //! What the instance shows of itself: filled by the threads, read by HTTP and metrics.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use millpond_topology::TaskId;
 
@@ -84,6 +84,15 @@ pub struct ThreadLine {
     pub committing: Duration,
 }
 
+/// What a stream thread waits for before it can go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// Since when.
+    pub since: Instant,
+    /// For what, for a person.
+    pub what: String,
+}
+
 /// The whole instance.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Board {
@@ -99,4 +108,6 @@ pub struct Board {
     pub threads: BTreeMap<usize, ThreadLine>,
     /// What keeps the instance from being ready, for a person.
     pub notes: BTreeMap<&'static str, String>,
+    /// What the stream threads wait for, by their names; those that go on are absent.
+    pub waits: BTreeMap<String, Wait>,
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use millpond_mutants::{Mutant, is};
 use millpond_topology::{CHANGELOG_MARKER_KEY, TaskId};
 
+use super::board::Wait;
 use super::lane_error::{LaneError, refusal};
 use super::lane_outcome::Outcome;
 use super::owned_task::OwnedTask;
@@ -77,8 +78,7 @@ impl Lane {
             transactional_id,
             warm_up_topic,
         };
-        lane.replace_producer()?;
-        Ok(lane)
+        if lane.replace_producer()? { Ok(lane) } else { Err(LaneError::Stopping) }
     }
 
     /// Returns the phase of the commit machine.
@@ -121,7 +121,32 @@ impl Lane {
     /// # Errors
     /// [`LaneError`].
     pub(crate) fn commit(&mut self, tasks: &mut [OwnedTask]) -> Result<Outcome, LaneError> {
-        self.run(Event::Due, tasks)
+        self.run_waiting("the commit of a transaction", Event::Due, tasks)
+    }
+
+    fn run_waiting(
+        &mut self,
+        what: &str,
+        event: Event,
+        tasks: &mut [OwnedTask],
+    ) -> Result<Outcome, LaneError> {
+        self.waits(what.to_owned());
+        let outcome = self.run(event, tasks);
+        if self.producer.is_some() {
+            self.goes_on();
+        }
+        outcome
+    }
+
+    /// Notes on the board what the thread waits for, and since when it waits for anything.
+    fn waits(&self, what: String) {
+        let mut board = self.shared.board();
+        let since = board.waits.get(&self.name).map_or_else(Instant::now, |wait| wait.since);
+        board.waits.insert(self.name.clone(), Wait { since, what });
+    }
+
+    fn goes_on(&self) {
+        self.shared.board().waits.remove(&self.name);
     }
 
     /// Gives the open transaction up: its content is wrong, or this process lost its tasks.
@@ -130,7 +155,7 @@ impl Lane {
     /// [`LaneError`].
     pub(crate) fn spoil(&mut self, class: Class, tasks: &mut [OwnedTask]) -> Result<Outcome, LaneError> {
         match self.phase() {
-            Phase::Open => self.run(Event::Spoiled(class), tasks),
+            Phase::Open => self.run_waiting("the end of a transaction", Event::Spoiled(class), tasks),
             _ => Ok(Outcome::default()),
         }
     }
@@ -345,6 +370,9 @@ impl Lane {
     /// to the next owner, and nothing when there is none and [`Lane::recover`] is to be called once there is a fence, or when
     /// the process stops.
     fn replace_as_member(&mut self) -> Result<Option<Event>, LaneError> {
+        self.waits(
+            "the group's coordinator is to confirm this member before its producer is replaced".to_owned(),
+        );
         while !is(Mutant::ReplacedUnconfirmed) {
             self.shared.stamp(thread::current().name().unwrap_or_default());
             if self.shared.fatal().is_some() {
@@ -363,7 +391,9 @@ impl Lane {
             }
             thread::sleep(CONFIRM_POLL);
         }
-        self.replace_producer()?;
+        if !self.replace_producer()? {
+            return Ok(None);
+        }
         Ok(Some(Event::ProducerReplaced))
     }
 
@@ -381,8 +411,9 @@ impl Lane {
         }
     }
 
-    /// Gets a new producer with the same transactional id started, which fences the one before.
-    fn replace_producer(&mut self) -> Result<(), LaneError> {
+    /// Gets a new producer with the same transactional id started, which fences the one before. Returns whether it did: a
+    /// stop while nothing is open is not kept waiting.
+    fn replace_producer(&mut self) -> Result<bool, LaneError> {
         let begun = Instant::now();
         loop {
             self.shared.stamp(thread::current().name().unwrap_or_default());
@@ -392,26 +423,25 @@ impl Lane {
             }
             match self.try_producer() {
                 Ok(producer) => {
-                    self.shared.board().notes.remove("producer");
+                    self.goes_on();
                     let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
                     tracing::info!(lane = %self.name, ms, "producer runs");
                     self.producer = Some(producer);
                     self.fenced = None;
-                    return Ok(());
+                    return Ok(true);
                 }
                 Err(error) if classify(&error) == Class::Stop => {
                     return Err(LaneError::Refused { id: self.transactional_id.clone(), error });
                 }
                 Err(error) => {
-                    let note = format!("producer {}: {error}", self.transactional_id);
                     tracing::warn!(lane = %self.name, %error, "producer does not start, trying again");
-                    self.shared.board().notes.insert("producer", note);
+                    self.waits(format!("producer {} does not start: {error}", self.transactional_id));
                 }
             }
             // Between transactions nothing is lost by stopping; within one the outcome is waited for.
             let idle = matches!(self.commit.phase(), Phase::Idle | Phase::Recycling);
             if idle && self.shared.is_stopping() {
-                return Err(LaneError::Stopping);
+                return Ok(false);
             }
             thread::sleep(RETRY);
         }

@@ -30,8 +30,9 @@ use crate::kafka::{
 
 /// How long something may be pinned by an open transaction before its dead owner is fenced.
 const PINNED_MAX: Duration = Duration::from_millis(50);
-/// A transaction that is open for longer, and for longer than twice its timeout, is one that nobody ends.
-const HANGING_AFTER: Duration = Duration::from_secs(90);
+/// A transaction that is open for longer than twice its timeout and this (coordinators look for such ones every 10 s) is one
+/// that nobody ends.
+const HANGING_AFTER: Duration = Duration::from_secs(30);
 /// Time without a look after which a task that is pinned is pinned anew.
 const PINNED_GAP: Duration = Duration::from_secs(30);
 /// Records applied to a store in one batch.
@@ -322,7 +323,7 @@ impl Restorer {
 
     /// Shows what pins a task, and after longer than any transaction may last how to end what no coordinator ends.
     fn note_pinned(&self, task: TaskId, changelog: &str, mut note: String) {
-        let hanging_after = HANGING_AFTER.max(self.settings.producer.transaction_timeout * 2);
+        let hanging_after = HANGING_AFTER + self.settings.producer.transaction_timeout * 2;
         let mut pinned = self.pinned.borrow_mut();
         let now = Instant::now();
         if pinned.is_none_or(|(known, _, last)| known != task || last.elapsed() > PINNED_GAP) {

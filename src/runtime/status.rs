@@ -7,7 +7,7 @@ use super::shared::Shared;
 use super::watch::{lag_seconds, state};
 use crate::http::{
     InputStatus, Progress, SinkPartition, SinkState, SinkStatus, Status, StatusSource, StoreStatus,
-    TaskState, TaskStatus, ThreadStatus,
+    TaskState, TaskStatus, ThreadStatus, WaitStatus,
 };
 use crate::sink;
 
@@ -78,6 +78,11 @@ impl StatusSource for InstanceStatus {
             committed: line.committed,
             aborted: line.aborted,
         });
+        let waits = board.waits.iter().map(|(thread, wait)| WaitStatus {
+            thread: thread.clone(),
+            seconds: wait.since.elapsed().as_secs_f64(),
+            what: wait.what.clone(),
+        });
         Status {
             app: self.app.clone(),
             instance: self.instance.clone(),
@@ -89,6 +94,7 @@ impl StatusSource for InstanceStatus {
             uptime_seconds: now.monotonic.as_secs_f64(),
             tasks: tasks.collect(),
             threads: threads.collect(),
+            waits: waits.collect(),
             sink: self.sink.as_ref().map(|sink| sink_status(&sink())),
             last_error: board.notes.values().next().cloned(),
             wedged: self.shared.wedged(WEDGED_AFTER),

@@ -2,18 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Ends, Node, World, wait_drained, wait_until};
+use rdkafka::producer::Producer;
+
+use crate::support::{Ends, Node, World, kafka, wait_drained, wait_until};
 
 /// How long the broker would keep the dead instance's transaction open.
 const TRANSACTION_TIMEOUT: &str = "90s";
 /// Session timeout of a member plus what fencing and restoring may take: far below `TRANSACTION_TIMEOUT`.
 const READY_MAX: Duration = Duration::from_secs(6 + 15);
 
-/// Kills `victim` between sending its offsets and its commit; returns when.
-fn die_in_a_transaction(world: &World) -> Instant {
+/// Kills `victim`, once it has `tasks` tasks, between sending its offsets and its commit; returns when.
+fn die_in_a_transaction(world: &World, tasks: usize) -> Instant {
     let crash = [("FAILPOINTS", "txn::after_send_offsets=8*off->panic")];
     let mut victim = Node::start(world, "victim", &crash);
-    victim.wait_ready(Duration::from_secs(30));
+    wait_until("the victim has its tasks", Duration::from_secs(30), || victim.runs(tasks));
     let owned: Vec<usize> =
         victim.stores("restoredFrom").keys().filter_map(|id| id.split_once('_')?.1.parse().ok()).collect();
     let mut load =
@@ -33,7 +35,7 @@ fn die_in_a_transaction(world: &World) -> Instant {
 #[test]
 fn a_newcomer_fences_the_dead_owner_of_an_open_transaction() {
     let world = World::with("newcomer", &[("MILLPOND_TRANSACTION__TIMEOUT", TRANSACTION_TIMEOUT)]);
-    let died = die_in_a_transaction(&world);
+    let died = die_in_a_transaction(&world, 4);
     assert!(Ends::of(&world, &world.changelog()).is_open(), "the transaction ended by itself");
     let begun = Instant::now();
     let mut heir = Node::start(&world, "heir", &[]);
@@ -54,7 +56,7 @@ fn a_survivor_fences_the_dead_owner_of_an_open_transaction() {
     let world = World::with("survivor", &[("MILLPOND_TRANSACTION__TIMEOUT", TRANSACTION_TIMEOUT)]);
     let mut heir = Node::start(&world, "heir", &[]);
     heir.wait_ready(Duration::from_secs(30));
-    let died = die_in_a_transaction(&world);
+    let died = die_in_a_transaction(&world, 2);
     wait_until("the survivor has all tasks", READY_MAX, || heir.tasks() == 4);
     heir.wait_ready(READY_MAX.saturating_sub(died.elapsed()));
     eprintln!("ready {} ms after the death", died.elapsed().as_millis());
@@ -62,4 +64,31 @@ fn a_survivor_fences_the_dead_owner_of_an_open_transaction() {
     wait_drained(&world, Duration::from_secs(60));
     assert_eq!(heir.stop().code(), Some(0), "{}", heir.log());
     world.verify(&["heir"]);
+}
+
+#[test]
+fn a_transaction_that_nobody_ends_is_named_with_its_cure() {
+    let wait = Duration::from_secs(60);
+    let world = World::with("hanging", &[("MILLPOND_TRANSACTION__TIMEOUT", "4s")]);
+    world.load(&["--users", "50", "--orders", "1000", "--rate", "0", "--seed", "52"]);
+    let mut node = Node::start(&world, "one", &[]);
+    node.wait_ready(wait);
+    wait_drained(&world, wait);
+    assert_eq!(node.stop().code(), Some(0), "{}", node.log());
+    let foreign = kafka::open_transaction(&world, &world.changelog(), 2);
+    let mut node = Node::start(&world, "one", &[]);
+    let said = |what: &str| {
+        let status = node.status().unwrap_or_default();
+        status["lastError"].as_str().is_some_and(|said| said.contains(what))
+    };
+    wait_until("it says what pins the task", wait, || said("task 0_2: its changelog is pinned"));
+    let begun = Instant::now();
+    assert!(!said("find-hanging"), "too early for it");
+    wait_until("it names the cure", wait, || said("kafka-transactions.sh: `find-hanging --broker-id`"));
+    assert!(begun.elapsed() > Duration::from_secs(35), "within its timeout: {:?}", begun.elapsed());
+    assert_eq!(node.get("/readyz").map(|(code, _)| code), Some(503), "not ready");
+    foreign.abort_transaction(wait).unwrap_or_else(|error| panic!("{error}"));
+    node.wait_ready(wait);
+    assert_eq!(node.stop().code(), Some(0), "{}", node.log());
+    world.verify(&["one"]);
 }

@@ -63,6 +63,7 @@ fn control(mutant: &str, matching: Match) {
     let lost = rig.proxy.rule("EndTxn or its reply swallowed", wanted, Fault::Swallow);
     let load = rig.load(5, 1000);
     lost.wait_hits(1, PATIENCE);
+    lost.off();
     // The process may notice by itself that something is wrong; that is as good.
     drain_or_end(&mut rig, load);
     let (code, text) = rig.judge();

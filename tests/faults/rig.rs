@@ -1,11 +1,10 @@
 //! One application behind a proxy, with load on its way past the proxy.
 
-use std::process::Child;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::proxy::Proxy;
-use crate::support::{Node, World, group_lag, wait_drained, wait_until};
+use crate::support::{Background, Node, World, group_lag, wait_drained, wait_until};
 
 /// Timeouts, shorter than their defaults and in the same relation.
 pub(crate) const SETTINGS: [(&str, &str); 3] = [
@@ -50,12 +49,12 @@ impl Rig {
     }
 
     /// Starts a load that takes about `seconds`; its orders are not those of any load before.
-    pub(crate) fn start_load(&self, seconds: u64, rate: u64) -> Child {
+    pub(crate) fn start_load(&self, seconds: u64, rate: u64) -> Background {
         start_load(&self.world, seconds, rate)
     }
 
     /// Starts a load as `start_load` does, and waits until work is under way.
-    pub(crate) fn load(&self, seconds: u64, rate: u64) -> Child {
+    pub(crate) fn load(&self, seconds: u64, rate: u64) -> Background {
         let before = self.node.committed();
         let load = self.start_load(seconds, rate);
         wait_until("work is under way", PATIENCE, || self.node.committed() > before + 200);
@@ -63,7 +62,7 @@ impl Rig {
     }
 
     /// Waits for the load and until all of it is processed.
-    pub(crate) fn drain(&mut self, load: Child) {
+    pub(crate) fn drain(&mut self, load: Background) {
         finish_load(load);
         wait_until("the input is processed", PATIENCE, || {
             assert!(self.node.is_alive(), "the process ended:\n{}", self.node.log());
@@ -73,7 +72,7 @@ impl Rig {
     }
 
     /// Waits for the load and its processing, stops, lets the oracle judge, and prints what the faults cost.
-    pub(crate) fn finish(mut self, load: Child) -> Figures {
+    pub(crate) fn finish(mut self, load: Background) -> Figures {
         self.drain(load);
         let figures = Figures::of(&self.node);
         assert_eq!(self.node.stop().code(), Some(0), "{}", self.node.log());
@@ -92,7 +91,7 @@ impl Rig {
 }
 
 /// Starts a load that takes about `seconds`; its orders are not those of any load before.
-pub(crate) fn start_load(world: &World, seconds: u64, rate: u64) -> Child {
+pub(crate) fn start_load(world: &World, seconds: u64, rate: u64) -> Background {
     let (orders, rate) = ((seconds * rate).to_string(), rate.to_string());
     let seed = LOADS.fetch_add(1, Ordering::SeqCst).to_string();
     world.start_load(&["--users", "300", "--orders", &orders, "--rate", &rate, "--seed", &seed])
@@ -106,13 +105,15 @@ fn start_node(world: &World, proxy: &Proxy, instance: &str, extra: &[(&str, &str
 }
 
 /// Waits for the end of a load, which must have been written whole.
-pub(crate) fn finish_load(mut load: Child) {
+pub(crate) fn finish_load(mut load: Background) {
     assert!(load.wait().is_ok_and(|status| status.success()), "load");
 }
 
 /// Waits until a process that is wrong on purpose has processed everything or has ended by itself, and ends it.
-pub(crate) fn drain_or_end(rig: &mut Rig, load: Child) {
+pub(crate) fn drain_or_end(rig: &mut Rig, load: Background) {
     finish_load(load);
+    // Without more input nothing would move the offsets beyond a transaction that never was.
+    finish_load(start_load(&rig.world, 1, 500));
     wait_until("everything is processed, or the process ended", PATIENCE, || {
         !rig.node.is_alive() || group_lag(&rig.world) == 0
     });

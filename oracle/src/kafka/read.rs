@@ -1,5 +1,6 @@
 //! Reads a topic from its log start to the ends that were noted.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -18,6 +19,9 @@ const POLL_WAIT: Duration = Duration::from_millis(100);
 /// How long nothing may come before reading is given up.
 const STALL_LIMIT: Duration = Duration::from_secs(60);
 
+/// How often reading is begun anew where the broker says that the next offset is not there.
+const REFUSED_MAX: u32 = 10;
+
 /// Hands every committed record below the noted ends to `visit`, per partition in offset order.
 pub(crate) fn read_topic(
     target: &Target,
@@ -28,35 +32,44 @@ pub(crate) fn read_topic(
     // Without this the first fetch of a topic that is not subscribed waits for a leader scan of 1 s.
     let what = OracleError::kafka(format!("metadata of {}", topic.topic));
     reader.fetch_metadata(Some(&topic.topic), ANSWER_TIMEOUT).map_err(what)?;
-    let mut open: Vec<i32> = Vec::new();
-    let mut list = TopicPartitionList::new();
-    for span in topic.spans.iter().filter(|span| span.start < span.stable) {
-        let what = || OracleError::kafka(format!("assigning {}-{}", topic.topic, span.partition));
-        list.add_partition_offset(&topic.topic, span.partition, Offset::Offset(span.start)).map_err(what())?;
-        open.push(span.partition);
-    }
-    reader.assign(&list).map_err(OracleError::kafka(format!("assigning {}", topic.topic)))?;
-    drain(&reader, topic, open, visit)
+    let wanted = topic.spans.iter().filter(|span| span.start < span.stable);
+    let mut open: BTreeMap<i32, i64> = wanted.map(|span| (span.partition, span.start)).collect();
+    assign(&reader, topic, &open)?;
+    drain(&reader, topic, &mut open, visit)
 }
 
+/// Reads on from the next offset of each partition in `open`.
+fn assign(reader: &BaseConsumer, topic: &TopicSpan, open: &BTreeMap<i32, i64>) -> Result<(), OracleError> {
+    let what = || OracleError::kafka(format!("assigning {}", topic.topic));
+    let mut list = TopicPartitionList::new();
+    for (partition, next) in open {
+        list.add_partition_offset(&topic.topic, *partition, Offset::Offset(*next)).map_err(what())?;
+    }
+    reader.assign(&list).map_err(what())
+}
+
+/// `open`: the next offset of each partition that is not read to its end.
 fn drain(
     reader: &BaseConsumer,
     topic: &TopicSpan,
-    mut open: Vec<i32>,
+    open: &mut BTreeMap<i32, i64>,
     visit: &mut dyn FnMut(&BorrowedMessage<'_>),
 ) -> Result<(), OracleError> {
     let mut last_progress = Instant::now();
-    let mut since_clock = 0_u32;
+    let (mut since_clock, mut refused) = (0_u32, 0);
     while !open.is_empty() {
         match reader.poll(POLL_WAIT) {
             Some(Ok(message)) => {
                 let (partition, offset) = (message.partition(), message.offset());
+                // What was on its way before a new assignment comes twice.
+                let Some(next) = open.get_mut(&partition).filter(|next| offset >= **next) else { continue };
+                *next = offset + 1;
                 let end = topic.of(partition).map_or(0, |span| span.stable);
                 if offset < end {
                     visit(&message);
                 }
                 if offset + 1 >= end {
-                    open.retain(|open| *open != partition);
+                    open.remove(&partition);
                 }
                 since_clock += 1;
                 if since_clock >= 10_000 {
@@ -65,10 +78,16 @@ fn drain(
                 continue;
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => {
-                open.retain(|open| *open != partition);
+                open.remove(&partition);
                 last_progress = Instant::now();
             }
             Some(Err(error)) if is_passing(&error) => {}
+            // A broker that has just taken the partition over may know less of it for a moment than it will.
+            Some(Err(error)) if is_reset(&error) && refused < REFUSED_MAX => {
+                refused += 1;
+                std::thread::sleep(POLL_WAIT);
+                assign(reader, topic, open)?;
+            }
             Some(Err(error)) => return Err(OracleError::kafka(format!("reading {}", topic.topic))(error)),
             None => {}
         }
@@ -81,6 +100,11 @@ fn drain(
         }
     }
     Ok(())
+}
+
+/// Tells whether the broker has no record at the offset that was asked for.
+fn is_reset(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset)
 }
 
 /// Tells whether librdkafka goes on by itself after this error.

@@ -11,6 +11,9 @@ use crate::support::{Node, World, group_lag, keep_figure, wait_drained, wait_unt
 const LOAD: [&str; 10] =
     ["--users", "1000", "--orders", "8000", "--rate", "0", "--seed", "64", "--others", "0"];
 
+/// Least size of a block on disk, bytes: compressed to a quarter.
+const BLOCK_MIN: u64 = 1024;
+
 /// A world whose stores have several tables, and which is stopped.
 fn filled(name: &str) -> World {
     let world = World::with(name, &BUSY_DISK);
@@ -42,15 +45,18 @@ fn with_blocks(world: &World, task: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Turns a bit in the middle of a table's rows, in place. Its filters and indexes lie behind them.
+/// Turns a bit in every block of a table's first rows, in place. Its filters and indexes lie behind them.
 fn flip(table: &Path) {
     let file = OpenOptions::new().read(true).write(true).open(table);
     let file = file.unwrap_or_else(|error| panic!("{}: {error}", table.display()));
-    let at = file.metadata().map_or(0, |data| data.len()) * 2 / 5;
-    let mut byte = [0];
-    file.read_exact_at(&mut byte, at).unwrap_or_else(|error| panic!("{error}"));
-    byte[0] ^= 0x10;
-    file.write_all_at(&byte, at).unwrap_or_else(|error| panic!("{error}"));
+    let rows = file.metadata().map_or(0, |data| data.len()) / 2;
+    let places = (1..).map(|place| place * BLOCK_MIN).take_while(|at| *at < rows);
+    for at in places.chain([rows * 4 / 5]) {
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at).unwrap_or_else(|error| panic!("{error}"));
+        byte[0] ^= 0x10;
+        file.write_all_at(&byte, at).unwrap_or_else(|error| panic!("{error}"));
+    }
 }
 
 /// Says whether a task has a store that was set aside.

@@ -12,10 +12,9 @@ mod mount;
 mod read_only;
 
 use std::path::PathBuf;
-use std::process::Child;
 use std::time::Duration;
 
-use crate::support::{Node, World, group_lag, wait_drained, wait_until};
+use crate::support::{Background, Node, World, group_lag, wait_drained, wait_until};
 
 /// Longest wait for what takes a few seconds on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -36,7 +35,7 @@ fn start(world: &World, extra: &[(&str, &str)]) -> Node {
 }
 
 /// Starts a load and waits until a part of it is committed.
-fn load_under_way(world: &World, node: &Node, args: &[&str]) -> Child {
+fn load_under_way(world: &World, node: &Node, args: &[&str]) -> Background {
     let before = node.committed();
     let load = world.start_load(args);
     wait_until("work is under way", PATIENCE, || node.committed() > before + 2000);
@@ -61,7 +60,7 @@ fn ended_with(node: &mut Node, code: i32) -> String {
 }
 
 /// Ends a load that outlasts the fault, lets everything be processed, stops cleanly and lets the oracle judge.
-fn settle(world: &World, node: Node, load: Child) {
+fn settle(world: &World, node: Node, load: Background) {
     end_load(load);
     settle_node(world, node);
 }
@@ -76,7 +75,7 @@ fn settle_node(world: &World, mut node: Node) {
     world.verify(&["one"]);
 }
 
-fn end_load(mut load: Child) {
+fn end_load(mut load: Background) {
     // It may have come to its own end before.
     let _ = load.kill();
     let _ = load.wait();

@@ -11,10 +11,9 @@ mod restore;
 mod twins;
 mod zombie;
 
-use std::process::Child;
 use std::time::Duration;
 
-use crate::support::{Node, World, wait_drained, wait_until};
+use crate::support::{Background, Node, World, wait_drained, wait_until};
 
 /// Longest wait for anything on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -28,7 +27,7 @@ const LEAVES: (&str, &str) = ("MILLPOND_MEMBERSHIP__LEAVE", "always");
 const ONE_THREAD: (&str, &str) = ("MILLPOND_THREADS", "1");
 
 /// A load that outlasts any machine; what it has written when it is ended is judged.
-struct Load(Child);
+struct Load(Background);
 
 impl Load {
     fn start(world: &World, rate: u64, more: &[&str]) -> Self {
@@ -41,13 +40,6 @@ impl Load {
     fn end(mut self) {
         assert!(self.0.try_wait().is_ok_and(|status| status.is_none()), "the load ended by itself");
         assert!(self.0.kill().is_ok(), "load");
-        let _ = self.0.wait();
-    }
-}
-
-impl Drop for Load {
-    fn drop(&mut self) {
-        let _ = (self.0.kill(), self.0.wait());
     }
 }
 

@@ -11,6 +11,8 @@ const TRANSACTION_TIMEOUT: (&str, &str) = ("MILLPOND_TRANSACTION__TIMEOUT", "4s"
 const PAUSE: Duration = Duration::from_secs(11);
 /// Keeps transactions open long enough to be caught in one.
 const SLOW: (&str, &str) = ("FAILPOINTS", "txn::after_send_offsets=sleep(600)");
+/// What a process logs whose producer was fenced.
+const FENCED: &str = "fenced by a newer instance";
 /// Orders per second.
 const RATE: u64 = 600;
 
@@ -75,22 +77,37 @@ fn a_paused_static_member_comes_back_as_another() {
     back_from_the_dead("zombie-static", &[]);
 }
 
+/// A static member that was paused in a transaction, replaced by another process of its name meanwhile, and woken.
+struct Replaced {
+    world: World,
+    load: Load,
+    zombie: Node,
+    successor: Node,
+}
+
+impl Replaced {
+    fn wake(name: &str, of_zombie: &[(&str, &str)]) -> Self {
+        let world = World::with(name, &[TRANSACTION_TIMEOUT]);
+        let same = ("MILLPOND_INSTANCE__ID", "same");
+        let mut zombie = Node::start(&world, "zombie", &[&[ONE_THREAD, SLOW, same], of_zombie].concat());
+        zombie.wait_ready(PATIENCE);
+        let load = Load::start(&world, RATE, &[]);
+        wait_until("it works", PATIENCE, || zombie.committed() > 500);
+        pause_in_a_transaction(&world, &zombie);
+        let paused = Instant::now();
+        // Another directory, as on another host.
+        let successor = Node::start(&world, "successor", &[ONE_THREAD, same]);
+        wait_until("the successor has all tasks", PATIENCE, || successor.runs(4));
+        wait_work(&successor);
+        std::thread::sleep(PAUSE.saturating_sub(paused.elapsed()));
+        zombie.resume();
+        Self { world, load, zombie, successor }
+    }
+}
+
 #[test]
 fn a_paused_static_member_that_was_replaced_ends_and_says_why() {
-    let world = World::with("zombie-replaced", &[TRANSACTION_TIMEOUT]);
-    let name = ("MILLPOND_INSTANCE__ID", "same");
-    let mut zombie = Node::start(&world, "zombie", &[ONE_THREAD, SLOW, name]);
-    zombie.wait_ready(PATIENCE);
-    let load = Load::start(&world, RATE, &[]);
-    wait_until("it works", PATIENCE, || zombie.committed() > 500);
-    pause_in_a_transaction(&world, &zombie);
-    let paused = Instant::now();
-    // Another directory, as on another host.
-    let mut successor = Node::start(&world, "successor", &[ONE_THREAD, name]);
-    wait_until("the successor has all tasks", PATIENCE, || successor.runs(4));
-    wait_work(&successor);
-    std::thread::sleep(PAUSE.saturating_sub(paused.elapsed()));
-    zombie.resume();
+    let Replaced { world, load, mut zombie, mut successor } = Replaced::wake("zombie-replaced", &[]);
     let status = zombie.wait_end(PATIENCE);
     let log = zombie.log();
     assert_eq!(status.code(), Some(1), "{log}");
@@ -98,5 +115,22 @@ fn a_paused_static_member_that_was_replaced_ends_and_says_why() {
     assert!(log.contains("give every process an `instance.id`"), "no cure:\n{log}");
     wait_work(&successor);
     assert!(successor.is_alive(), "{}", successor.log());
+    assert_eq!(successor.logged(FENCED), 0, "fenced by the zombie:\n{}", successor.log());
     finish(&world, load, &mut [&mut successor], &["zombie", "successor"]);
+}
+
+#[test]
+fn control_a_replaced_member_that_renews_its_producer_fences_its_successor() {
+    // It asks the group so seldom that it hears from its producer first.
+    let seldom = [
+        ("MILLPOND_MEMBERSHIP__SESSION_TIMEOUT", "60s"),
+        ("MILLPOND_MEMBERSHIP__HEARTBEAT_INTERVAL", "20s"),
+        ("MILLPOND_MUTANT", "replaced-unconfirmed"),
+    ];
+    let Replaced { world: _world, load: _load, mut zombie, mut successor } =
+        Replaced::wake("zombie-unconfirmed", &seldom);
+    zombie.wait_end(PATIENCE);
+    wait_until("the successor finds its producer fenced, or ends", PATIENCE, || {
+        successor.logged(FENCED) > 0 || !successor.is_alive()
+    });
 }

@@ -52,6 +52,21 @@ impl Row {
     }
 }
 
+/// Begins a transaction that has nothing to do with the application, writes a record to a partition of it, and leaves it open.
+pub(crate) fn open_transaction(world: &World, topic: &str, partition: i32) -> BaseProducer {
+    let mut config = config(world);
+    config.set("transactional.id", format!("{}-foreign", world.app)).set("transaction.timeout.ms", "600000");
+    let producer: BaseProducer = config.create().unwrap_or_else(|error| panic!("producer: {error}"));
+    let opened =
+        producer.init_transactions(WAIT).and_then(|()| producer.begin_transaction()).and_then(|()| {
+            let record = BaseRecord::to(topic).partition(partition).key("foreign").payload("open");
+            producer.send(record).map_err(|(error, _)| error)?;
+            producer.flush(WAIT)
+        });
+    opened.unwrap_or_else(|error| panic!("{topic}-{partition}: {error}"));
+    producer
+}
+
 fn config(world: &World) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &world.brokers).set("isolation.level", "read_committed");

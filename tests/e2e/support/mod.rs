@@ -10,7 +10,7 @@ mod world;
 pub(crate) use node::Node;
 pub(crate) use offsets::{Ends, committed_offset, group_lag};
 pub(crate) use verdict::Verdict;
-pub(crate) use world::World;
+pub(crate) use world::{Background, World};
 
 use std::path::Path;
 use std::time::{Duration, Instant};

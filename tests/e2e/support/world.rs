@@ -1,7 +1,8 @@
 //! One application of its own: topics, application id, database, state directories.
 
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -78,9 +79,10 @@ impl World {
 
     /// Returns the sum of the offsets that the sink has written to the database.
     pub(crate) fn sink_offsets(&self) -> i64 {
+        let own = self.extra.iter().find(|(key, _)| key == "MILLPOND_SINK__POSTGRES__URL");
+        let url = own.map_or(&self.postgres, |(_, url)| url);
         let query = "SELECT coalesce(sum(next_offset), 0) FROM sink_offsets";
-        let output =
-            Command::new("psql").args(["-X", "-q", "-A", "-t", "-d", &self.postgres, "-c", query]).output();
+        let output = Command::new("psql").args(["-X", "-q", "-A", "-t", "-d", url, "-c", query]).output();
         let output = output.unwrap_or_else(|error| panic!("psql: {error}"));
         // A server that is down or starts is asked again.
         String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or(-1)
@@ -144,10 +146,10 @@ impl World {
     }
 
     /// Starts a load in the background.
-    pub(crate) fn start_load(&self, args: &[&str]) -> std::process::Child {
+    pub(crate) fn start_load(&self, args: &[&str]) -> Background {
         let mut command = self.command("none", &[&["load"], args].concat());
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().unwrap_or_else(|error| panic!("load: {error}"))
+        Background(command.spawn().unwrap_or_else(|error| panic!("load: {error}")))
     }
 
     /// Lets the oracle judge; every check must have passed. `instances` are those whose stores are compared.
@@ -162,6 +164,29 @@ impl World {
         let stdout = String::from_utf8_lossy(&output.stdout);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "the oracle objects ({}):\n{stdout}\n{stderr}", output.status);
+    }
+}
+
+/// A process that ends with its test, however that ends.
+pub(crate) struct Background(Child);
+
+impl Deref for Background {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Background {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = (self.0.kill(), self.0.wait());
     }
 }
 

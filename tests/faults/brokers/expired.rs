@@ -3,7 +3,7 @@
 use super::Scene;
 use crate::cluster::Layout;
 use crate::rig::{PATIENCE, finish_load};
-use crate::support::wait_until;
+use crate::support::{Background, wait_until};
 
 #[test]
 fn an_idle_process_whose_producer_state_has_expired_goes_on() {
@@ -39,7 +39,7 @@ fn an_idle_process_whose_transactional_id_has_expired_goes_on() {
 }
 
 /// The same process has processed everything.
-fn finish(scene: Scene, mut load: std::process::Child) {
+fn finish(scene: Scene, mut load: Background) {
     assert!(load.wait().is_ok_and(|status| status.success()), "load");
     eprintln!("{}", scene.node.log());
     scene.finish(load);

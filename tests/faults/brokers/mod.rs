@@ -7,12 +7,11 @@ mod roles;
 mod timeout;
 
 use std::collections::BTreeMap;
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::cluster::{Cluster, Layout};
 use crate::rig::{self, Figures, PATIENCE, SETTINGS};
-use crate::support::{Node, World, group_lag, wait_drained, wait_until};
+use crate::support::{Background, Node, World, group_lag, wait_drained, wait_until};
 
 /// Every topic of the application with three replicas, and so with two in sync at least.
 const THREE_REPLICAS: [(&str, &str); 5] = [
@@ -49,7 +48,7 @@ impl Scene {
     }
 
     /// Starts a load and waits until work is under way.
-    fn load(&self, seconds: u64, rate: u64) -> Child {
+    fn load(&self, seconds: u64, rate: u64) -> Background {
         let before = self.node.committed();
         let load = rig::start_load(&self.world, seconds, rate);
         wait_until("work is under way", PATIENCE, || self.node.committed() > before + 200);
@@ -66,7 +65,7 @@ impl Scene {
     }
 
     /// Ends the load, waits until all is processed, stops, lets the oracle judge, and prints what the faults cost.
-    fn finish(mut self, mut load: Child) -> Figures {
+    fn finish(mut self, mut load: Background) -> Figures {
         // What it has not written yet is nobody's loss.
         let _ = load.kill();
         let _ = load.wait();
@@ -107,9 +106,15 @@ impl Pause {
 
     /// Waits until it is over.
     fn wait(&mut self, node: &mut Node) -> Duration {
+        self.wait_doing(node, || {})
+    }
+
+    /// Waits until it is over, and does in between what is to be done all the time.
+    fn wait_doing(&mut self, node: &mut Node, mut act: impl FnMut()) -> Duration {
         let mut took = None;
-        wait_until("every task commits again", PATIENCE, || {
+        wait_until("every task commits again", PATIENCE * 2, || {
             assert!(node.is_alive(), "the process ended:\n{}", node.log());
+            act();
             took = self.over(node);
             took.is_some()
         });

@@ -1,4 +1,9 @@
 //! The only broker is killed and comes back.
+//!
+//! Kafka 4.3.1 may lose the end of the transaction that was open: the coordinator resumes it before it knows its partitions
+//! again. It is then aborted by hand, as docs/reliability.md tells operators to, and counted.
+
+use std::time::{Duration, Instant};
 
 use super::Scene;
 use crate::cluster::Layout;
@@ -6,30 +11,44 @@ use crate::support::keep_figure;
 
 /// Times that the broker is killed.
 const KILLS: usize = 3;
+/// From when on a transaction that is open without its coordinator's knowledge is aborted: beyond any timeout.
+const OPERATOR_AFTER: Duration = Duration::from_secs(25);
 
 #[test]
 fn the_only_broker_is_killed_under_load_and_work_goes_on_when_it_is_back() {
     let mut scene = Scene::start("one-broker", &Layout::one(&[]), &[]);
-    let load = scene.load(120, 600);
-    let mut times = Vec::new();
+    let load = scene.load(300, 600);
+    let (mut times, mut hanging) = (Vec::new(), 0);
     for _ in 0..KILLS {
         let mut pause = scene.watch();
         scene.cluster.kill(1);
-        std::thread::sleep(std::time::Duration::from_millis(300));
+        std::thread::sleep(Duration::from_millis(300));
         assert_eq!(pause.over(&scene.node), None, "void: work went on without a broker");
         let stalled = scene.node.committed();
-        std::thread::sleep(std::time::Duration::from_millis(500));
+        std::thread::sleep(Duration::from_millis(500));
         assert!(scene.node.committed() <= stalled, "void: work went on without a broker");
         scene.cluster.restart(1);
         scene.cluster.wait_served();
         let served = pause.begun.elapsed();
-        let took = pause.wait(&mut scene.node);
+        let (back, mut looked) = (Instant::now(), false);
+        let took = pause.wait_doing(&mut scene.node, || {
+            if !looked && back.elapsed() > OPERATOR_AFTER {
+                looked = true;
+                hanging += scene.cluster.abort_hanging();
+            }
+        });
         times.push(format!(
             "{:.1} s ({:.1} s after it served)",
             took.as_secs_f64(),
             (took - served).as_secs_f64()
         ));
     }
-    keep_figure("one-broker-killed", &format!("all tasks committed again after {}", times.join(", ")));
+    keep_figure(
+        "one-broker-killed",
+        &format!(
+            "all tasks committed again after {}; {hanging} transactions aborted by hand",
+            times.join(", ")
+        ),
+    );
     scene.finish(load);
 }

@@ -1,26 +1,25 @@
 //! A process that stalls with a transaction open, until the coordinator aborts it. Its membership survives.
 
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::rig::{Figures, PATIENCE, SETTINGS, failed_checks, finish_load, start_load};
-use crate::support::{Ends, Node, World, group_lag, wait_drained, wait_until};
+use crate::support::{Background, Ends, Node, World, group_lag, wait_drained, wait_until};
 
 /// Longer than every stall here. A later setting wins.
 const SESSION: (&str, &str) = ("MILLPOND_MEMBERSHIP__SESSION_TIMEOUT", "40s");
 /// Each transaction stays open for some ms more, so that a stop hits one soon.
 const LINGER: (&str, &str) = ("FAILPOINTS", "txn::after_send_offsets=sleep(30)");
 /// One transaction stalls with its offsets sent. The transaction timeout is 4 s and is looked at every second.
-const STALLING: (&str, &str) = ("FAILPOINTS", "txn::after_send_offsets=3*off->1*sleep(9000)->off");
+const STALLING: (&str, &str) = ("FAILPOINTS", "txn::after_send_offsets=3*off->1*sleep(16000)->off");
 /// A transaction that stays open as long is the stalled one.
 const STALLED: Duration = Duration::from_secs(2);
 /// A transaction that is closed sooner than this after it was seen open was not closed by the stalled process.
-const STALL: Duration = Duration::from_secs(8);
+const STALL: Duration = Duration::from_secs(15);
 
 struct Scene {
     world: World,
     node: Node,
-    load: Option<Child>,
+    load: Option<Background>,
 }
 
 impl Scene {
@@ -93,6 +92,8 @@ impl Scene {
     /// Waits until a process that is wrong on purpose is through or has ended by itself; the oracle must object.
     fn must_be_noticed(mut self, mutant: &str) {
         self.load.take().into_iter().for_each(finish_load);
+        // Without more input nothing would move the offsets beyond a transaction that never was.
+        finish_load(start_load(&self.world, 1, 500));
         wait_until("everything is processed, or the process ended", PATIENCE, || {
             !self.node.is_alive() || group_lag(&self.world) == 0
         });

@@ -1,11 +1,10 @@
 //! One round from its plan to its verdict.
 
-use std::process::Child;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::proxy::Rule;
-use crate::support::{Ends, Node, Random, World, group_lag, output_ends};
+use crate::support::{Background, Ends, Node, Random, World, group_lag, output_ends};
 
 use super::draw::Plan;
 use super::fault::{CRASH_POINTS, Kind, rule};
@@ -29,7 +28,7 @@ pub(super) struct Round<'a> {
     seats: Vec<Seat>,
     random: Random,
     rules: Vec<(Kind, Arc<Rule>)>,
-    load: Child,
+    load: Background,
 }
 
 impl<'a> Round<'a> {
