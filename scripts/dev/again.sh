@@ -2,7 +2,7 @@
 # What becomes of tests that failed: a second run, alone, of those that are timed against real servers.
 
 # Binaries whose tests share two cores and two servers with one another.
-SHARED_SERVERS='tests/(e2e|faults|sink)/main.rs'
+SHARED_SERVERS='tests/(e2e|faults|sink|judge)/main.rs'
 # What the oracle says when money is wrong: never a matter of the machine's load.
 OBJECTION='the oracle objects'
 

@@ -6,10 +6,6 @@ DENY_VERSION=0.20.2
 DENY=$DEV_HOME/tools/cargo-deny-$DENY_VERSION/bin/cargo-deny
 # Clippy, doc, test and demo share this profile and these features, so that RocksDB is compiled once.
 SHAPE=(--release --workspace --features failpoints)
-# Tests that were not seen to pass yet: left out of a whole run, and said so; `./dev test NAME` runs them.
-UNPROVEN=(
-  memory_stays_within_the_budget_and_a_fixed_overhead
-)
 KEEP_GOING=no
 FILTERS=()
 STEPS=()
@@ -27,6 +23,7 @@ check_all() {
   trap 'rm -f "$TEST_LOG"' EXIT
   [[ ${#FILTERS[@]} -gt 0 ]] || lint_steps
   step tests run_tests
+  [[ ${#FILTERS[@]} -gt 0 ]] || step fuzz run_fuzz
   summarise
 }
 
@@ -117,13 +114,8 @@ run_tests() {
   [[ ! -t 1 ]] || variables+=("CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-always}")
   # Most of them wait for a server or a timeout most of the time.
   variables+=("RUST_TEST_THREADS=${RUST_TEST_THREADS:-2}")
-  local name skipped=()
-  if [[ ${#FILTERS[@]} -eq 0 ]]; then
-    for name in "${UNPROVEN[@]}"; do skipped+=(--skip "$name"); done
-    say "left out, since not seen to pass yet: ${#UNPROVEN[@]} tests (UNPROVEN in scripts/dev/checks.sh)"
-  fi
   local run=(env "${variables[@]}" cargo test "${SHAPE[@]}" "${options[@]}")
-  bounded "${run[@]}" -- "${skipped[@]}" "${FILTERS[@]}" 2>&1 | tee "$TEST_LOG" || status=$?
+  bounded "${run[@]}" -- "${FILTERS[@]}" 2>&1 | tee "$TEST_LOG" || status=$?
   if [[ $status -eq 0 ]] && ! grep -Eq '(^|[^0-9])[1-9][0-9]* passed' "$TEST_LOG"; then
     warn "no test ran"
     status=1
@@ -132,6 +124,11 @@ run_tests() {
   ! run_again "${run[@]}" || return 0
   show_server_logs
   return "$status"
+}
+
+# In a shell of its own, which its failure ends.
+run_fuzz() {
+  (fuzz --seconds "${MILLPOND_TEST_FUZZ_S:-120}")
 }
 
 # Adds up the closing lines of the test binaries.

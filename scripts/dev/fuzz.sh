@@ -41,9 +41,20 @@ fuzz() { # [--seconds N] [TARGET]
   host=$(rustc -vV | sed -n 's/^host: //p')
   # Named, so that the flags are not for build scripts and macros.
   RUSTFLAGS=$FUZZ_FLAGS cargo build --release --locked --target "$host" --target-dir "$FUZZ_OUTPUT" "${bins[@]}" || exit
+  local marks running=0
+  marks=$(mktemp -d)
+  # Two at a time: each keeps one core busy.
   for target in "${targets[@]}"; do
-    fuzz_target "$target" "$FUZZ_OUTPUT/$host/release/$target" "$seconds" || failed+=("$target")
+    if ((running == 2)); then
+      wait -n || true
+      running=1
+    fi
+    { fuzz_target "$target" "$FUZZ_OUTPUT/$host/release/$target" "$seconds" || touch "$marks/$target"; } &
+    running=$((running + 1))
   done
+  wait
+  mapfile -t failed < <(ls "$marks")
+  rm -rf "$marks"
   [[ ${#failed[@]} -eq 0 ]] || die "fuzz: failed: ${failed[*]}"
 }
 

@@ -1,5 +1,5 @@
-//! Every `unsafe` line of the project: librdkafka by its C API, behind types whose methods are safe to call, and the end of
-//! the process.
+//! Every `unsafe` line of the project: librdkafka by its C API, behind types whose methods are safe to call; the end of
+//! the process, and the arenas of its allocator.
 //!
 //! Why not the safe wrapper: its flush and commit cost 100 ms a call, its group metadata cannot be made from a generation
 //! of one's own, its messages cannot be kept without a copy (`docs/adr/0002-librdkafka-by-ffi.md`).
@@ -29,6 +29,26 @@ unsafe extern "C" {
 pub fn end_process(code: u8) -> ! {
     // SAFETY: it may be called at any time and does not return.
     unsafe { exit_at_once(c_int::from(code)) }
+}
+
+#[cfg(target_env = "gnu")]
+// SAFETY: as in glibc's `malloc.h`.
+unsafe extern "C" {
+    fn mallopt(parameter: c_int, value: c_int) -> c_int;
+}
+
+/// Lets the allocator of the C library have one arena per core instead of eight: each keeps what was freed in it, and a process
+/// has three dozen threads. `MALLOC_ARENA_MAX` in the environment wins; does nothing with another C library. For the start of
+/// `main`, before there are threads.
+pub fn limit_arenas() {
+    #[cfg(target_env = "gnu")]
+    if std::env::var_os("MALLOC_ARENA_MAX").is_none() {
+        /// `M_ARENA_MAX` of glibc.
+        const ARENA_MAX: c_int = -8;
+        let cores = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+        // SAFETY: it only sets a number, which is read when a thread allocates for the first time.
+        unsafe { mallopt(ARENA_MAX, c_int::try_from(cores).unwrap_or(c_int::MAX)) };
+    }
 }
 
 // SAFETY: signatures as in librdkafka's `rdkafka.h`, with error codes as the C `int` that they are.

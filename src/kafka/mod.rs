@@ -12,5 +12,8 @@ pub use client_config::ClientConfig;
 pub use cluster::{Cluster, PartitionEnds, TopicFacts};
 pub use consumer::{Consumer, Flow, TopicPartition};
 pub use errors::{classify, loses_records};
-pub use ffi::{CallError, DeliveryFailure, Message, Position, TopicDescription, TopicTag, code, end_process};
+pub use ffi::{
+    CallError, DeliveryFailure, Message, Position, TopicDescription, TopicTag, code, end_process,
+    limit_arenas,
+};
 pub use producer::{Abandoned, Producer, ProducerSettings, Reply};
