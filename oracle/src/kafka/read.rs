@@ -1,6 +1,6 @@
 //! Reads a topic from its log start to the ends that were noted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -57,6 +57,8 @@ fn drain(
 ) -> Result<(), OracleError> {
     let mut last_progress = Instant::now();
     let (mut since_clock, mut refused) = (0_u32, 0);
+    // Partitions whose leader knows all that is to be read.
+    let mut whole: BTreeSet<i32> = BTreeSet::new();
     while !open.is_empty() {
         match reader.poll(POLL_WAIT) {
             Some(Ok(message)) => {
@@ -77,9 +79,20 @@ fn drain(
                 }
                 continue;
             }
+            // The end of what the leader knew: trusted only once it is seen to know all that was noted.
             Some(Err(KafkaError::PartitionEOF(partition))) => {
-                open.remove(&partition);
-                last_progress = Instant::now();
+                if whole.contains(&partition) {
+                    open.remove(&partition);
+                    last_progress = Instant::now();
+                } else if open.contains_key(&partition) {
+                    let what = || OracleError::kafka(format!("the end of {}-{partition}", topic.topic));
+                    let ends = reader.fetch_watermarks(&topic.topic, partition, ANSWER_TIMEOUT);
+                    // Of a client that reads what is committed, the second one is the last stable offset.
+                    if ends.map_err(what())?.1 >= topic.of(partition).map_or(0, |span| span.stable) {
+                        whole.insert(partition);
+                    }
+                    assign(reader, topic, open)?;
+                }
             }
             Some(Err(error)) if is_passing(&error) => {}
             // A broker that has just taken the partition over may know less of it for a moment than it will.

@@ -100,7 +100,9 @@ fn prepare(path: &Path) -> Result<(), OpenError> {
         return Err(corrupt(format!("noted when it was in use: {message}")));
     }
     if path.join(CURRENT).try_exists().map_err(directory)? {
-        let manifest = fs::read_to_string(path.join(CURRENT)).map_err(directory)?;
+        let manifest = fs::read(path.join(CURRENT)).map_err(directory)?;
+        let damaged = |_| corrupt(format!("the file {CURRENT} holds no name"));
+        let manifest = String::from_utf8(manifest).map_err(damaged)?;
         let manifest = manifest.trim();
         let is_there = manifest.is_empty() || path.join(manifest).try_exists().map_err(directory)?;
         let missing = || corrupt(format!("the file {manifest}, which CURRENT names, is missing"));
