@@ -14,6 +14,14 @@ failed_tests() { # LOG
     /^test .* \.\.\. FAILED$/ { print binary, $2 }'
 }
 
+# Says whether every binary that was started came to its end: one that died has failed tests that it did not name.
+all_ended() { # LOG
+  sed 's/\x1b\[[0-9;]*m//g' "$1" | awk '
+    $1 == "Running" || $1 == "Doc-tests" { begun++ }
+    /^test result:/ { ended++ }
+    END { exit begun != ended }'
+}
+
 # Runs what failed once more, one test at a time. Succeeds if all of it may be tried again and passes now.
 run_again() { # COMMAND OF CARGO TEST...
   local failed=() line log
@@ -22,6 +30,7 @@ run_again() { # COMMAND OF CARGO TEST...
   for line in "${failed[@]}"; do
     [[ ${line% *} =~ $SHARED_SERVERS ]] || return 1
   done
+  all_ended "$TEST_LOG" || return 1
   if grep -q "$OBJECTION" "$TEST_LOG"; then
     warn "no second run: the oracle objects"
     return 1

@@ -121,7 +121,8 @@ run_tests() {
     status=1
   fi
   [[ $status -ne 0 ]] || return 0
-  ! run_again "${run[@]}" || return 0
+  # Without --keep-going the binaries behind the first that failed have not run.
+  [[ $KEEP_GOING == no ]] || ! run_again "${run[@]}" || return 0
   show_server_logs
   return "$status"
 }
