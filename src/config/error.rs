@@ -70,14 +70,12 @@ impl Finding {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Finding { key, what, .. } = &self.finding;
-        let origin = self.origin.to_string();
-        if self.origin == Origin::Default {
-            write!(f, "{key} {what}")?;
-        } else if origin.ends_with(key.as_str()) {
-            // A flag or a variable that is the key needs no repetition.
-            write!(f, "{origin} {what}")?;
-        } else {
-            write!(f, "{origin}: {key} {what}")?;
+        let key = if key.is_empty() { "\"\"" } else { key };
+        match &self.origin {
+            Origin::Default => write!(f, "{key} {what}")?,
+            // A flag that is the key needs no repetition.
+            Origin::Flag { flag } if flag.ends_with(key) => write!(f, "{flag} {what}")?,
+            origin => write!(f, "{origin}: {key} {what}")?,
         }
         match &self.finding.cure {
             Some(cure) => write!(f, "; {cure}"),

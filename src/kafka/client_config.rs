@@ -38,7 +38,9 @@ impl ClientConfig {
     /// Turns it into the configuration of a manually assigned, read_committed consumer that never resets an offset.
     #[must_use]
     pub fn consumer(mut self, group: &str, queue_bytes: u64) -> Self {
-        let kbytes = (queue_bytes / 1024).max(64).to_string();
+        for (key, value) in fetch_limits(queue_bytes) {
+            self.default(key, value);
+        }
         self.set("group.id", group)
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
@@ -48,14 +50,27 @@ impl ClientConfig {
             .set("check.crcs", "true")
             .set("enable.partition.eof", "true")
             .set("partition.assignment.strategy", "cooperative-sticky")
-            .set("queued.max.messages.kbytes", kbytes)
             // A connection that died without a word stalls its partitions this long (default 60 s).
             .default("socket.timeout.ms", "10000")
-            .default("queued.min.messages", "100000")
             // Once a queue is full the next fetch waits this long (default 1 s: a stall).
             .default("fetch.queue.backoff.ms", "10")
             // Also how long the end-of-partition event takes (default 500 ms).
             .default("fetch.wait.max.ms", "20");
         self
     }
+}
+
+/// Bytes that a message needs in memory beside its payload while it waits, in librdkafka's queue or taken over from it: measured
+/// at 500, a small payload in a shared answer not counted.
+pub const MESSAGE_OVERHEAD: usize = 1024;
+
+/// Returns the settings of a consumer that bound what it has fetched and nobody has taken yet: bytes and messages, which
+/// librdkafka counts for each partition, and the size of an answer, which stays in memory until its last message is taken.
+#[must_use]
+pub fn fetch_limits(queue_bytes: u64) -> [(&'static str, String); 3] {
+    [
+        ("queued.max.messages.kbytes", (queue_bytes / 1024).max(64).to_string()),
+        ("queued.min.messages", (queue_bytes / MESSAGE_OVERHEAD as u64).clamp(1_000, 100_000).to_string()),
+        ("fetch.max.bytes", queue_bytes.clamp(1 << 20, 50 << 20).to_string()),
+    ]
 }

@@ -8,7 +8,7 @@ mod events;
 mod ffi;
 mod producer;
 
-pub use client_config::ClientConfig;
+pub use client_config::{ClientConfig, MESSAGE_OVERHEAD, fetch_limits};
 pub use cluster::{Cluster, PartitionEnds, TopicFacts};
 pub use consumer::{Consumer, Flow, TopicPartition};
 pub use errors::{classify, loses_records};

@@ -17,7 +17,7 @@ use super::owned_task::OwnedTask;
 use super::settings::Settings;
 use super::shared::Shared;
 use crate::engine::{Class, Incarnation, Pending, Phase};
-use crate::kafka::{CallError, Consumer, Flow, Message, classify, code, loses_records};
+use crate::kafka::{CallError, Consumer, Flow, MESSAGE_OVERHEAD, Message, classify, code, loses_records};
 
 /// Records per fetch from the queue.
 const FETCH_MAX: usize = 1000;
@@ -409,9 +409,10 @@ impl StreamThread {
                 let Some(state) = owned.task.input(index) else { continue };
                 let held = state.waiting + state.held;
                 let bytes_max = self.settings.buffer_bytes;
-                if held >= BUFFER_MAX || state.bytes >= bytes_max {
+                let records_max = (bytes_max / MESSAGE_OVERHEAD).min(BUFFER_MAX);
+                if held >= records_max || state.bytes >= bytes_max {
                     self.consumer.set_flow(input, Flow::Off);
-                } else if held <= BUFFER_MAX / 2 && state.bytes <= bytes_max / 2 {
+                } else if held <= records_max / 2 && state.bytes <= bytes_max / 2 {
                     self.consumer.set_flow(input, Flow::On);
                 }
                 // The end that the last fetch reported saves the wait for the end-of-partition event.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 
 use super::topic_ids::TopicIds;
+use crate::kafka::fetch_limits;
 
 /// Everything the sink needs to know. Build one with [`Settings::new`] and change what differs.
 #[derive(Clone)]
@@ -65,15 +66,17 @@ impl Settings {
         format!("{}.sink", self.app_id)
     }
 
-    /// Client configuration of the one consumer. `partitions` is how many share the fetch budget.
+    /// Client configuration of the one consumer.
     pub(super) fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         // An answer that never comes is waited for this long (default 60 s), also when stopping.
         config.set("socket.timeout.ms", "10000");
+        for (key, value) in fetch_limits(self.fetch_queue_bytes as u64) {
+            config.set(key, value);
+        }
         for (key, value) in &self.consumer_overrides {
             config.set(key, value);
         }
-        let queue_kbytes = (self.fetch_queue_bytes / 1024).max(64);
         config
             .set("bootstrap.servers", &self.brokers)
             .set("group.id", self.sink_name())
@@ -85,8 +88,7 @@ impl Settings {
             .set("allow.auto.create.topics", "false")
             // A full queue is looked at again after this long; the default of 1 s would stall a fast writer.
             .set("fetch.queue.backoff.ms", "10")
-            .set("fetch.wait.max.ms", "20")
-            .set("queued.max.messages.kbytes", queue_kbytes.to_string());
+            .set("fetch.wait.max.ms", "20");
         config
     }
 }

@@ -15,7 +15,7 @@ use super::tally::Tally;
 /// Longest time from the end of the faults until everything is processed.
 const DRAIN_MAX: Duration = Duration::from_secs(150);
 /// Time after which an operator looks whether the broker itself lost the end of a transaction.
-const OPERATOR_AFTER: Duration = Duration::from_secs(60);
+const OPERATOR_AFTER: Duration = Duration::from_secs(40);
 /// Rules at work at the same time.
 const RULES_MAX: usize = 4;
 const TURN: Duration = Duration::from_millis(50);
@@ -177,7 +177,7 @@ impl<'a> Round<'a> {
     /// Waits until the input and the sink are drained.
     fn drain(&mut self, tally: &mut Tally, healed: Instant) {
         let mut looked = Instant::now();
-        let (mut loaded, mut looked_for_hanging) = (false, false);
+        let (mut loaded, mut look_for_lost) = (false, healed + OPERATOR_AFTER);
         loop {
             self.turn(tally);
             loaded = loaded || self.load.try_wait().is_ok_and(|ended| ended.is_some());
@@ -187,9 +187,9 @@ impl<'a> Round<'a> {
                     break;
                 }
             }
-            if !looked_for_hanging && healed.elapsed() > OPERATOR_AFTER {
-                looked_for_hanging = true;
-                tally.hanging += self.servers.abort_hanging();
+            if Instant::now() > look_for_lost {
+                look_for_lost = Instant::now() + OPERATOR_AFTER / 4;
+                tally.lost_ends += self.servers.end_lost();
             }
             if healed.elapsed() > DRAIN_MAX {
                 panic!("not drained within {DRAIN_MAX:?}:\n{}", self.states());

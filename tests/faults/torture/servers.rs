@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
-use crate::cluster::{Cluster, Layout};
+use crate::cluster::{Cluster, Layout, LostEnds};
 use crate::own_postgres::OwnPostgres;
 use crate::support::World;
 
@@ -104,11 +104,11 @@ impl Servers {
         self.revive(Instant::now());
     }
 
-    /// Aborts the transactions whose end a broker lost; returns how many.
-    pub(super) fn abort_hanging(&self) -> usize {
+    /// Ends the transactions whose end a broker lost, as their coordinator had decided; returns how many.
+    pub(super) fn end_lost(&self) -> LostEnds {
         match self {
-            Self::Shared => 0,
-            Self::Own(own) => own.cluster.borrow().abort_hanging(),
+            Self::Shared => LostEnds::default(),
+            Self::Own(own) => own.cluster.borrow().end_lost(),
         }
     }
 

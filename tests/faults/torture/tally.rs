@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::fault::Kind;
 use super::log::Cost;
+use crate::cluster::LostEnds;
 
 /// Sums over all rounds.
 #[derive(Default)]
@@ -16,8 +17,8 @@ pub(super) struct Tally {
     faults: BTreeMap<Kind, (u64, u64)>,
     /// Why processes ended by themselves.
     ends: BTreeMap<String, u64>,
-    /// Transactions whose end the broker lost; aborted with Kafka's own tool.
-    pub(super) hanging: usize,
+    /// Ends of transactions that the broker lost; made up for as their coordinator had decided.
+    pub(super) lost_ends: LostEnds,
     pub(super) cost: Cost,
     /// Times from the end of the faults to a drained input, s.
     pub(super) drained_s: Vec<f64>,
@@ -65,7 +66,7 @@ impl fmt::Display for Tally {
         for (why, times) in &self.ends {
             writeln!(f, "| ended by itself: {why} | {times} |")?;
         }
-        writeln!(f, "| transactions whose end the broker lost, aborted by hand | {} |", self.hanging)?;
+        writeln!(f, "| ends of transactions that the broker lost, in a partition each | {} |", self.lost_ends)?;
         self.cost.fmt(f)?;
         let mut drained = self.drained_s.clone();
         drained.sort_by(f64::total_cmp);

@@ -7,6 +7,7 @@
 mod ask;
 mod broker;
 mod layout;
+mod lost_ends;
 mod roles;
 mod turn;
 
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use broker::{Account, Broker};
 pub(crate) use layout::{Layout, Quorum};
+pub(crate) use lost_ends::LostEnds;
 pub(crate) use roles::Role;
 use turn::Turn;
 
@@ -98,37 +100,6 @@ impl Cluster {
             assert!(begun.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}\n{}", self.logs());
             std::thread::sleep(LOOK);
         }
-    }
-
-    /// Aborts transactions that are open in a partition and that their coordinator knows nothing of, as an operator would;
-    /// returns how many there were. A broker that is alone and is killed leaves some: when it is back it resumes their end
-    /// before it knows its partitions again, and takes those for deleted.
-    pub(crate) fn abort_hanging(&self) -> usize {
-        let servers = self.addresses();
-        let transactions = |broker: &Broker, what: &[&str]| {
-            let args = [&["--bootstrap-server", servers.as_str()], what].concat();
-            broker::tool(broker.folder(), "org.apache.kafka.tools.TransactionsCommand", &args)
-        };
-        let mut hanging = 0;
-        for broker in self.running() {
-            let id = broker.id().to_string();
-            let found =
-                transactions(broker, &["find-hanging", "--broker-id", &id, "--max-transaction-timeout", "0"]);
-            for line in found.lines() {
-                let fields: Vec<&str> = line.split_whitespace().collect();
-                // Topic, partition, producer id and epoch, coordinator's epoch, first offset.
-                let [topic, partition, _, _, _, from, ..] = fields[..] else { continue };
-                if partition.parse::<i32>().is_ok() {
-                    eprintln!("hanging transaction in {topic}-{partition} from {from}: aborted by hand");
-                    transactions(
-                        broker,
-                        &["abort", "--topic", topic, "--partition", partition, "--start-offset", from],
-                    );
-                    hanging += 1;
-                }
-            }
-        }
-        hanging
     }
 
     fn running(&self) -> Vec<&Broker> {
