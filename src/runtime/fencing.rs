@@ -9,10 +9,18 @@ use crate::kafka::{CallError, Producer, ProducerSettings, code};
 /// Longest time for one id; librdkafka waits 500 ms between two tries while the old transaction is being ended.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Initialises a producer for each of `ids`, which ends their open transactions. An id that cannot be fenced is left to
-/// its transaction timeout.
-pub(crate) fn fence_dead(settings: &ProducerSettings, ids: &[String], shared: &Arc<Shared>) {
+/// Initialises a producer for each of `ids`, which ends their open transactions, those of which `may_fence` says so just
+/// before. An id that cannot be fenced is left to its transaction timeout.
+pub(crate) fn fence_dead(
+    settings: &ProducerSettings,
+    ids: &[String],
+    shared: &Arc<Shared>,
+    mut may_fence: impl FnMut(&str) -> bool,
+) {
     for id in ids {
+        if !may_fence(id) {
+            continue;
+        }
         let fenced = Producer::new(settings, id).map(|mut producer| {
             producer.init(PATIENCE);
             match producer.reply(PATIENCE * 2, || {}) {

@@ -78,7 +78,17 @@ impl Lane {
             transactional_id,
             warm_up_topic,
         };
-        if lane.replace_producer()? { Ok(lane) } else { Err(LaneError::Stopping) }
+        let begun = Instant::now();
+        loop {
+            lane.shared.stamp(thread::current().name().unwrap_or_default());
+            // A process that must end fences nobody: another one may live with its ids.
+            if lane.shared.fatal().is_some() || lane.shared.is_stopping() {
+                return Err(LaneError::Stopping);
+            }
+            if lane.start_producer(begun)? {
+                return Ok(lane);
+            }
+        }
     }
 
     /// Returns the phase of the commit machine.
@@ -130,7 +140,7 @@ impl Lane {
         event: Event,
         tasks: &mut [OwnedTask],
     ) -> Result<Outcome, LaneError> {
-        self.waits(what.to_owned());
+        self.waits(what);
         let outcome = self.run(event, tasks);
         if self.producer.is_some() {
             self.goes_on();
@@ -139,10 +149,10 @@ impl Lane {
     }
 
     /// Notes on the board what the thread waits for, and since when it waits for anything.
-    fn waits(&self, what: String) {
+    fn waits(&self, what: &str) {
         let mut board = self.shared.board();
         let since = board.waits.get(&self.name).map_or_else(Instant::now, |wait| wait.since);
-        board.waits.insert(self.name.clone(), Wait { since, what });
+        board.waits.insert(self.name.clone(), Wait { since, what: what.to_owned() });
     }
 
     fn goes_on(&self) {
@@ -365,36 +375,35 @@ impl Lane {
         if stuck > ABANDONED_MAX { Err(LaneError::TooManyAbandoned(stuck)) } else { Ok(()) }
     }
 
-    /// As `replace_producer`, but only as a member of the group: one that slept beyond its session may have been replaced by
-    /// another process with the same ids, which it must not fence. Returns [`Event::Lost`] when the transaction is to be left
-    /// to the next owner, and nothing when there is none and [`Lane::recover`] is to be called once there is a fence, or when
-    /// the process stops.
+    /// Gets a new producer with the same transactional id started, which fences the one before. Only as a member of the group,
+    /// looked at before every attempt: one that slept beyond its session may have been replaced by another process with the
+    /// same ids, which it must not fence. Returns [`Event::Lost`] when the transaction is to be left to the next owner, and
+    /// nothing when there is none and [`Lane::recover`] is to be called once there is a fence, or when the process stops.
     fn replace_as_member(&mut self) -> Result<Option<Event>, LaneError> {
-        self.waits(
-            "the group's coordinator is to confirm this member before its producer is replaced".to_owned(),
-        );
-        while !is(Mutant::ReplacedUnconfirmed) {
+        let begun = Instant::now();
+        loop {
             self.shared.stamp(thread::current().name().unwrap_or_default());
             if self.shared.fatal().is_some() {
                 return Err(LaneError::Stopping);
             }
             let idle = self.commit.phase() == Phase::Recycling;
-            if self.notice_loss() || self.shared.ownership().snapshot().fence.is_none() {
+            let asked = !is(Mutant::ReplacedUnconfirmed);
+            if asked && (self.notice_loss() || self.shared.ownership().snapshot().fence.is_none()) {
                 return Ok((!idle).then_some(Event::Lost));
-            }
-            if self.shared.is_member_since(self.fenced) {
-                break;
             }
             // Nothing is open: the tasks can be closed without a producer.
             if idle && self.shared.is_stopping() {
                 return Ok(None);
             }
-            thread::sleep(CONFIRM_POLL);
+            if asked && !self.shared.is_member_since(self.fenced) {
+                self.waits(
+                    "the group's coordinator is to confirm this member, before its producer is replaced",
+                );
+                thread::sleep(CONFIRM_POLL);
+            } else if self.start_producer(begun)? {
+                return Ok(Some(Event::ProducerReplaced));
+            }
         }
-        if !self.replace_producer()? {
-            return Ok(None);
-        }
-        Ok(Some(Event::ProducerReplaced))
     }
 
     /// Replaces a producer that was put away when this process was no member, once it is one again.
@@ -411,39 +420,31 @@ impl Lane {
         }
     }
 
-    /// Gets a new producer with the same transactional id started, which fences the one before. Returns whether it did: a
-    /// stop while nothing is open is not kept waiting.
-    fn replace_producer(&mut self) -> Result<bool, LaneError> {
-        let begun = Instant::now();
-        loop {
-            self.shared.stamp(thread::current().name().unwrap_or_default());
-            // A process that must end fences nobody: another one may live with its ids.
-            if self.shared.fatal().is_some() {
-                return Err(LaneError::Stopping);
+    /// Tries once to get a producer started, since `begun`; returns whether it runs.
+    fn start_producer(&mut self, begun: Instant) -> Result<bool, LaneError> {
+        self.waits(&format!("producer {} starts", self.transactional_id));
+        match self.try_producer() {
+            Ok(producer) => {
+                self.goes_on();
+                let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+                tracing::info!(lane = %self.name, ms, "producer runs");
+                self.producer = Some(producer);
+                self.fenced = None;
+                Ok(true)
             }
-            match self.try_producer() {
-                Ok(producer) => {
-                    self.goes_on();
-                    let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-                    tracing::info!(lane = %self.name, ms, "producer runs");
-                    self.producer = Some(producer);
-                    self.fenced = None;
-                    return Ok(true);
+            Err(error) => {
+                match classify(&error) {
+                    Class::Stop => {
+                        return Err(LaneError::Refused { id: self.transactional_id.clone(), error });
+                    }
+                    Class::Fenced => self.fenced = Some(Instant::now()),
+                    _ => {}
                 }
-                Err(error) if classify(&error) == Class::Stop => {
-                    return Err(LaneError::Refused { id: self.transactional_id.clone(), error });
-                }
-                Err(error) => {
-                    tracing::warn!(lane = %self.name, %error, "producer does not start, trying again");
-                    self.waits(format!("producer {} does not start: {error}", self.transactional_id));
-                }
+                tracing::warn!(lane = %self.name, %error, "producer does not start, trying again");
+                self.waits(&format!("producer {} does not start: {error}", self.transactional_id));
+                thread::sleep(RETRY);
+                Ok(false)
             }
-            // Between transactions nothing is lost by stopping; within one the outcome is waited for.
-            let idle = matches!(self.commit.phase(), Phase::Idle | Phase::Recycling);
-            if idle && self.shared.is_stopping() {
-                return Ok(false);
-            }
-            thread::sleep(RETRY);
         }
     }
 
@@ -485,6 +486,7 @@ impl Lane {
             .filter(|owned| wrote.iter().any(|member| member.task == owned.task.id()))
             .filter_map(|owned| owned.inputs.first().map(|input| (input.topic.as_str(), input.partition)))
             .collect();
+        self.waits("the committed offsets say how a transaction ended");
         loop {
             self.shared.stamp(thread::current().name().unwrap_or_default());
             match self.cluster.committed(&ask, STABLE_PATIENCE) {

@@ -1,7 +1,7 @@
 //! The restore thread: brings tasks' stores up to date, off the processing threads.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,15 +9,14 @@ use crossbeam_channel::{Receiver, Sender};
 use millpond_mutants::{Mutant, is};
 use millpond_state::{Directory, Found, Identity, OpenError, Opened, StorageError, Store, set_aside};
 use millpond_topology::{
-    CHANGELOG_MARKER_KEY, Marker, RawRecord, StateReader, SubTopology, Task, TaskError, TaskId, TaskOptions,
-    Topology,
+    CHANGELOG_MARKER_KEY, Marker, RawRecord, StateReader, SubTopology, Task, TaskId, TaskOptions, Topology,
 };
 
 use super::facts::Facts;
-use super::fencing::fence_dead;
 use super::memory::Memory;
 use super::messages::{RestoreRequest, ToInstance};
 use super::owned_task::OwnedTask;
+use super::restore_error::RestoreError;
 use super::settings::Settings;
 use super::shared::Shared;
 use crate::engine::{
@@ -28,107 +27,35 @@ use crate::kafka::{
     CallError, Cluster, Consumer, Message, PartitionEnds, Position, TopicPartition, code, loses_records,
 };
 
-/// How long something may be pinned by an open transaction before its dead owner is fenced.
-const PINNED_MAX: Duration = Duration::from_millis(50);
-/// A transaction that is open for longer than twice its timeout and this (coordinators look for such ones every 10 s) is one
-/// that nobody ends.
-const HANGING_AFTER: Duration = Duration::from_secs(30);
-/// Time without a look after which a task that is pinned is pinned anew.
-const PINNED_GAP: Duration = Duration::from_secs(30);
 /// Records applied to a store in one batch.
 const CHUNK: usize = 50_000;
 /// Bytes of values applied to a store in one batch.
 const CHUNK_BYTES: usize = 32 * 1024 * 1024;
 /// Wait between two looks at something that is not there yet.
-const RETRY: Duration = Duration::from_millis(20);
+pub(super) const RETRY: Duration = Duration::from_millis(20);
 /// Wait before a restore is tried again after the cluster failed to answer.
 const OUTAGE_RETRY: Duration = Duration::from_millis(500);
-/// Longest wait for the answer who committed a task last.
-const LAST_OWNERS_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Why a task cannot be restored; ends the process.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum RestoreError {
-    /// State, changelog and offsets do not agree.
-    #[error("task {task}: {source}")]
-    Stop {
-        /// The task.
-        task: TaskId,
-        /// What does not agree, and the cure.
-        source: RestoreStop,
-    },
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// A part of the changelog is there and cannot be read.
-    #[error(
-        "task {task}: {topic}@{offset}: {text}. A batch of the changelog cannot be read; going on would lose state. Compare \
-         with the other replicas and repair the partition"
-    )]
-    Unreadable {
-        /// The task.
-        task: TaskId,
-        /// Changelog topic.
-        topic: String,
-        /// Offset.
-        offset: i64,
-        /// What the client said.
-        text: String,
-    },
-    /// The store failed.
-    #[error("task {task}: {source}")]
-    Storage {
-        /// The task.
-        task: TaskId,
-        /// What RocksDB said.
-        source: StorageError,
-    },
-    /// The changelog holds what this program does not know. Nothing of the chunk was written.
-    #[error("task {task}: {topic}-{partition}, records below offset {next}: {source}")]
-    Unknown {
-        /// The task.
-        task: TaskId,
-        /// Changelog topic.
-        topic: String,
-        /// Its partition.
-        partition: u32,
-        /// Offset behind the chunk that was read.
-        next: i64,
-        /// What was found.
-        source: StorageError,
-    },
-    /// The damaged store cannot be set aside.
-    #[error(
-        "task {task}: the damaged store cannot be set aside: {source}; make its folder writable and start again: nothing is \
-         lost, the changelog restores it"
-    )]
-    SetAside {
-        /// The task.
-        task: TaskId,
-        /// What the file system said.
-        source: std::io::Error,
-    },
-    /// The marker cannot be read.
-    #[error("task {task}: {text}")]
-    Marker {
-        /// The task.
-        task: TaskId,
-        /// What is wrong with it.
-        text: String,
-    },
-    /// The task cannot be built.
-    #[error(transparent)]
-    Task(#[from] TaskError),
-}
 
 /// Why one attempt ended without a result.
-enum Failed {
+pub(super) enum Failed {
     /// For good.
     Stop(RestoreError),
-    /// The cluster did not answer, or something is still pinned: try again.
+    /// The cluster did not answer: try again.
     Again(String),
+    /// Something is still pinned, and others wait for their turn.
+    Later,
     /// The task is no longer wanted.
     Cancelled,
+}
+
+/// How a task's turn ended.
+enum Turn {
+    /// It is restored, or no longer wanted.
+    Done,
+    /// It is to have another one after the others'.
+    Later,
+    /// The thread ends.
+    Over,
 }
 
 impl From<RestoreError> for Failed {
@@ -167,8 +94,10 @@ pub(crate) struct Restorer {
     pub metrics: crate::metrics::Metrics,
     /// Generation and transactional id of each producer that was fenced.
     pub fenced: RefCell<BTreeSet<(i32, String)>>,
-    /// The task that a transaction pins: since when, and when that was last seen.
-    pub pinned: RefCell<Option<(TaskId, Instant, Instant)>>,
+    /// The tasks that a transaction pins: since when, and when that was last seen.
+    pub pinned: RefCell<BTreeMap<TaskId, (Instant, Instant)>>,
+    /// Tasks that wait while one is being restored.
+    pub waiting: Cell<usize>,
 }
 
 /// A restore in progress.
@@ -191,35 +120,37 @@ impl Restorer {
     pub(crate) fn run(self) {
         let mut consumer = None;
         while let Ok(first) = self.inbox.recv() {
-            let mut requests = vec![first];
-            requests.extend(self.inbox.try_iter());
-            for request in requests {
-                if !self.until_done(&mut consumer, &request) {
-                    return;
+            let mut queue = VecDeque::from([first]);
+            while let Some(request) = queue.pop_front() {
+                queue.extend(self.inbox.try_iter());
+                self.waiting.set(queue.len());
+                match self.until_done(&mut consumer, &request) {
+                    Turn::Done => {}
+                    Turn::Later => queue.push_back(request),
+                    Turn::Over => return,
                 }
             }
         }
     }
 
-    /// Tries until the task is restored, cancelled, or refused; `false` ends the thread.
-    fn until_done(&self, consumer: &mut Option<Consumer>, request: &RestoreRequest) -> bool {
+    /// Tries until the task is restored, cancelled or refused, or until others are to have their turn.
+    fn until_done(&self, consumer: &mut Option<Consumer>, request: &RestoreRequest) -> Turn {
+        let sent = |message| if self.instance.send(message).is_ok() { Turn::Done } else { Turn::Over };
         loop {
             match self.restore(consumer, request) {
                 Ok(owned) => {
                     self.shared.board().notes.remove("restore");
-                    return self.instance.send(ToInstance::Restored(Box::new(owned))).is_ok();
+                    return sent(ToInstance::Restored(Box::new(owned)));
                 }
                 Err(Failed::Cancelled) => {
                     self.shared.board().notes.remove("restore");
-                    return self
-                        .instance
-                        .send(ToInstance::RestoreCancelled(request.task, request.incarnation))
-                        .is_ok();
+                    return sent(ToInstance::RestoreCancelled(request.task, request.incarnation));
                 }
                 Err(Failed::Stop(error)) => {
                     self.shared.fail(error.to_string());
-                    return false;
+                    return Turn::Over;
                 }
+                Err(Failed::Later) => return Turn::Later,
                 Err(Failed::Again(why)) => {
                     tracing::warn!(task = %request.task, %why, "restore is tried again");
                     self.shared.board().notes.insert("restore", format!("task {}: {why}", request.task));
@@ -231,7 +162,7 @@ impl Restorer {
         }
     }
 
-    fn check_wanted(&self, request: &RestoreRequest) -> Result<(), Failed> {
+    pub(super) fn check_wanted(&self, request: &RestoreRequest) -> Result<(), Failed> {
         let wanted = self.shared.owns(request.task, request.incarnation) && self.shared.fatal().is_none();
         if wanted { Ok(()) } else { Err(Failed::Cancelled) }
     }
@@ -251,117 +182,6 @@ impl Restorer {
         self.read(consumer, &mut job)?;
         job.store.restored();
         self.finish(job)
-    }
-
-    /// Reads the group's stable committed offsets; fences the dead owner of a transaction that pins one.
-    fn stable_offsets(
-        &self,
-        request: &RestoreRequest,
-        sub: &SubTopology,
-    ) -> Result<BTreeMap<String, Position>, Failed> {
-        let partition = request.task.partition;
-        let ask: Vec<_> = sub.inputs().map(|(_, topic)| (topic, partition)).collect();
-        loop {
-            self.check_wanted(request)?;
-            match self.cluster.committed(&ask, PINNED_MAX) {
-                Ok(found) => return Ok(found.into_iter().map(|at| (at.topic.clone(), at)).collect()),
-                // librdkafka repeats the question by itself while an offset is pinned, until the time is over.
-                Err(error) if matches!(error.code, code::UNSTABLE_OFFSET_COMMIT | code::TIMED_OUT) => {
-                    self.pinned(request, sub, "its committed offsets are")?;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
-    /// Waits until nothing of the changelog is pinned below its high watermark, and returns its ends.
-    fn stable_end(&self, request: &RestoreRequest, sub: &SubTopology) -> Result<PartitionEnds, Failed> {
-        let changelog = &sub.changelog_topic(self.topology.app());
-        let partitions = [(changelog.as_str(), request.task.partition)];
-        let target = self.cluster.ends(&partitions)?.first().copied().ok_or_else(|| missing(changelog))?;
-        let begun = Instant::now();
-        let mut last_stable = target.last_stable;
-        while last_stable < target.high_watermark {
-            self.check_wanted(request)?;
-            if begun.elapsed() > PINNED_MAX {
-                self.pinned(request, sub, "its changelog is")?;
-            }
-            std::thread::sleep(RETRY);
-            let found = self.cluster.last_stable(&partitions)?;
-            last_stable = found.first().copied().ok_or_else(|| missing(changelog))?;
-        }
-        Ok(target)
-    }
-
-    /// Notes that a transaction pins the task, and fences the producers that may have left it open: those of instances that
-    /// the group lost, and the one that committed the task last. A newcomer knows only the latter. Each is fenced once in a
-    /// generation, and none of an instance that is in the group at that moment.
-    fn pinned(&self, request: &RestoreRequest, sub: &SubTopology, what: &str) -> Result<(), Failed> {
-        let task = request.task;
-        if !self.is_open(request, sub)? {
-            // Every transaction writes the marker before it sends offsets: nothing pins them, the answer is only late.
-            let note =
-                format!("task {task}: the group's coordinator has not answered for its committed offsets");
-            self.shared.board().notes.insert("restore", note);
-            return Ok(());
-        }
-        let note = format!("task {task}: {what} pinned by an open transaction of another instance");
-        self.note_pinned(task, &sub.changelog_topic(self.topology.app()), note);
-        let mut dead: BTreeSet<String> = self.last_owners(request, sub)?.into_iter().collect();
-        dead.extend(request.dead_ids.iter().cloned());
-        self.check_wanted(request)?;
-        let (own, live) = (self.directory.transactional_ids(), self.shared.live_ids());
-        let generation = self.shared.board().generation;
-        let mut fenced = self.fenced.borrow_mut();
-        fenced.retain(|(known, _)| *known == generation);
-        dead.retain(|id| !own.contains(id) && !live.contains(id));
-        dead.retain(|id| fenced.insert((generation, id.clone())));
-        drop(fenced);
-        fence_dead(&self.settings.producer, &Vec::from_iter(dead), &self.shared);
-        Ok(())
-    }
-
-    /// Shows what pins a task, and after longer than any transaction may last how to end what no coordinator ends.
-    fn note_pinned(&self, task: TaskId, changelog: &str, mut note: String) {
-        let hanging_after = HANGING_AFTER + self.settings.producer.transaction_timeout * 2;
-        let mut pinned = self.pinned.borrow_mut();
-        let now = Instant::now();
-        if pinned.is_none_or(|(known, _, last)| known != task || last.elapsed() > PINNED_GAP) {
-            *pinned = Some((task, now, now));
-        }
-        if let Some((_, since, last)) = pinned.as_mut() {
-            let was_hanging = last.duration_since(*since) > hanging_after;
-            *last = now;
-            if now.duration_since(*since) > hanging_after {
-                note += &format!(
-                    " for more than {hanging_after:?}: its coordinator may have lost its end. Look with Kafka's \
-                     kafka-transactions.sh: `find-hanging --broker-id` the leader of {changelog}-{}, and `abort` what it shows",
-                    task.partition
-                );
-                if !was_hanging {
-                    tracing::warn!(%task, "{note}");
-                }
-            }
-        }
-        self.shared.board().notes.insert("restore", note);
-    }
-
-    /// Says whether a transaction is open on the task's changelog.
-    fn is_open(&self, request: &RestoreRequest, sub: &SubTopology) -> Result<bool, CallError> {
-        let changelog = sub.changelog_topic(self.topology.app());
-        let ends = self.cluster.ends(&[(changelog.as_str(), request.task.partition)])?;
-        Ok(ends.first().is_some_and(|ends| ends.last_stable < ends.high_watermark))
-    }
-
-    /// Returns the transactional ids that the last committed offsets of the task name, whatever is pending above them.
-    fn last_owners(&self, request: &RestoreRequest, sub: &SubTopology) -> Result<Vec<String>, CallError> {
-        let mut config = self.settings.consumer.clone();
-        // Only such a client is told of offsets below an open transaction.
-        config.set("isolation.level", "read_uncommitted");
-        let cluster = Cluster::new(&config, LAST_OWNERS_TIMEOUT)?;
-        let ask: Vec<_> = sub.inputs().map(|(_, topic)| (topic, request.task.partition)).collect();
-        let found = cluster.committed(&ask, LAST_OWNERS_TIMEOUT)?;
-        Ok(found.iter().filter_map(nonce).map(|nonce| nonce.transactional_id).collect())
     }
 
     fn open(
@@ -666,7 +486,7 @@ fn previous_nonce(job: &Job) -> Option<Nonce> {
     nonce
 }
 
-fn nonce(at: &Position) -> Option<Nonce> {
+pub(super) fn nonce(at: &Position) -> Option<Nonce> {
     at.metadata.as_ref()?.parse().ok()
 }
 
@@ -685,6 +505,6 @@ fn read_marker(store: &Store) -> Result<Option<Marker>, MarkerFault> {
     }
 }
 
-fn missing(topic: &str) -> Failed {
+pub(super) fn missing(topic: &str) -> Failed {
     Failed::Again(format!("topic {topic} is not there; `millpond topics check` says what is missing"))
 }

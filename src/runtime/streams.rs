@@ -1,6 +1,6 @@
 //! One instance of an application: everything started, run and stopped.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -210,6 +210,7 @@ impl Streams {
         let restorer = Restorer {
             fenced: RefCell::default(),
             pinned: RefCell::default(),
+            waiting: Cell::default(),
             topology: self.topology.clone(),
             facts: Arc::clone(&self.facts),
             settings: self.settings.clone(),
@@ -255,7 +256,7 @@ impl Streams {
     fn fence_own_past(&self, current: &[String]) {
         let past: Vec<_> =
             self.directory.transactional_ids().iter().filter(|id| !current.contains(id)).cloned().collect();
-        fence_dead(&self.settings.producer, &past, &self.shared);
+        fence_dead(&self.settings.producer, &past, &self.shared, |_| !self.shared.is_stopping());
     }
 
     fn spawn_thread(

@@ -84,6 +84,9 @@ fn a_transaction_that_nobody_ends_is_named_with_its_cure() {
     wait_until("it says what pins the task", wait, || said("task 0_2: its changelog is pinned"));
     let begun = Instant::now();
     assert!(!said("find-hanging"), "too early for it");
+    wait_until("the others run meanwhile", wait, || {
+        node.phases() == ["running", "running", "restoring", "running"]
+    });
     wait_until("it names the cure", wait, || said("kafka-transactions.sh: `find-hanging --broker-id`"));
     assert!(begun.elapsed() > Duration::from_secs(35), "within its timeout: {:?}", begun.elapsed());
     assert_eq!(node.get("/readyz").map(|(code, _)| code), Some(503), "not ready");

@@ -98,7 +98,14 @@ impl Lane {
             began: Snapshot::default(),
             late: Vec::new(),
         };
-        lane.replace_producer().await?;
+        loop {
+            if lane.shared.fatal().is_some() || lane.shared.is_stopping() {
+                return Err(STOPPING.to_owned());
+            }
+            if lane.start_producer().await? {
+                break;
+            }
+        }
         Ok(lane)
     }
 
@@ -376,25 +383,25 @@ impl Lane {
     }
 
     async fn replace_as_member(&mut self) -> Result<Option<Event>, String> {
-        while !is(Mutant::ReplacedUnconfirmed) {
+        loop {
             if self.shared.fatal().is_some() {
                 return Err(STOPPING.to_owned());
             }
             let idle = self.commit.phase() == Phase::Recycling;
+            let asked = !is(Mutant::ReplacedUnconfirmed);
             let is_fenced_out = self.shared.ownership.borrow().snapshot().fence.is_none();
-            if self.notice_loss() || is_fenced_out {
+            if asked && (self.notice_loss() || is_fenced_out) {
                 return Ok((!idle).then_some(Event::Lost));
             }
-            if self.shared.is_member_since(&self.world, self.fenced) {
-                break;
-            }
             if idle && self.shared.is_stopping() {
-                return Err(STOPPING.to_owned());
+                return Ok(None);
             }
-            self.world.sleep(CONFIRM_POLL).await;
+            if asked && !self.shared.is_member_since(&self.world, self.fenced) {
+                self.world.sleep(CONFIRM_POLL).await;
+            } else if self.start_producer().await? {
+                return Ok(Some(Event::ProducerReplaced));
+            }
         }
-        self.replace_producer().await?;
-        Ok(Some(Event::ProducerReplaced))
     }
 
     pub(crate) async fn recover(&mut self) -> Result<(), String> {
@@ -408,25 +415,21 @@ impl Lane {
         }
     }
 
-    async fn replace_producer(&mut self) -> Result<(), String> {
-        loop {
-            step(&self.world).await;
-            let mut producer = Producer::new(&self.world, &self.id);
-            match producer.init(self.world.scenario.transaction_timeout * 2).await {
-                Ok(()) => {
-                    self.producer = Some(producer);
-                    self.fenced = None;
-                    return Ok(());
-                }
-                Err(Class::Stop) => return Err(format!("producer {} is refused", self.id)),
-                Err(_) => {}
+    async fn start_producer(&mut self) -> Result<bool, String> {
+        step(&self.world).await;
+        let mut producer = Producer::new(&self.world, &self.id);
+        match producer.init(self.world.scenario.transaction_timeout * 2).await {
+            Ok(()) => {
+                self.producer = Some(producer);
+                self.fenced = None;
+                return Ok(true);
             }
-            let idle = matches!(self.commit.phase(), Phase::Idle | Phase::Recycling);
-            if self.shared.fatal().is_some() || (idle && self.shared.is_stopping()) {
-                return Err(STOPPING.to_owned());
-            }
-            self.world.sleep(RETRY).await;
+            Err(Class::Stop) => return Err(format!("producer {} is refused", self.id)),
+            Err(Class::Fenced) => self.fenced = Some(self.world.now()),
+            Err(_) => {}
         }
+        self.world.sleep(RETRY).await;
+        Ok(false)
     }
 
     fn nonces(&self) -> Vec<(TaskId, Nonce)> {

@@ -170,7 +170,7 @@ impl Restorer {
     /// Once fences the producers that may have left open what pins the task: those of instances that the group lost, and the
     /// one that committed the task last.
     async fn pinned(&self, request: &RestoreRequest, fenced: &mut bool) -> Result<(), Failed> {
-        if *fenced {
+        if *fenced || !self.shared.is_member_since(&self.world, None) {
             return Ok(());
         }
         let parts = Topic::INPUTS.map(|topic| Part { topic, partition: request.task.partition });
