@@ -155,6 +155,8 @@ mutants! {
     LossKeepsTasks = "loss-keeps-tasks",
     /// A producer is replaced without asking whether this process is still the member that its ids belong to.
     ReplacedUnconfirmed = "replaced-unconfirmed",
+    /// A new producer writes where a transaction of the past has lost its end.
+    LostEndTaken = "lost-end-taken",
     /// Offsets are sent before the content is acknowledged.
     OffsetsBeforeFlush = "offsets-before-flush",
     /// The position of a store is written when it is closed, not with the rows that it counts.

@@ -50,7 +50,8 @@ fn every_problem_is_listed_with_its_place_and_cure() {
 #[test]
 fn a_key_that_is_empty_or_the_number_of_its_line_is_shown_after_its_place() {
     let error = with_file("\"\" = 1\n2 = 3\n", &[], &[]).unwrap_err();
-    for line in ["DIR/millpond.toml:1: \"\" is not a known key", "DIR/millpond.toml:2: 2 is not a known key"] {
+    for line in ["DIR/millpond.toml:1: \"\" is not a known key", "DIR/millpond.toml:2: 2 is not a known key"]
+    {
         assert!(error.contains(line), "{error}");
     }
 }

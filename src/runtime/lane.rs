@@ -1,5 +1,6 @@
 //! A producer with its commit machine: carries out what the machine decides.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use super::board::Wait;
 use super::lane_error::{LaneError, refusal};
 use super::lane_outcome::Outcome;
 use super::owned_task::OwnedTask;
+use super::past_ends::PastEnds;
 use super::settings::Settings;
 use super::shared::Shared;
 use crate::engine::{Action, Class, Commit, Event, Judgement, Nonce, Phase, Reason, judge};
@@ -48,6 +50,9 @@ pub(crate) struct Lane {
     hung: bool,
     /// When the coordinator last said that another producer took this one's place.
     fenced: Option<Instant>,
+    past_ends: PastEnds,
+    /// What pins a partition that is to be written to, in words.
+    pinned: Option<String>,
 }
 
 impl Lane {
@@ -73,6 +78,8 @@ impl Lane {
             refusal: None,
             hung: false,
             fenced: None,
+            past_ends: PastEnds::default(),
+            pinned: None,
             shared,
             cluster,
             transactional_id,
@@ -116,6 +123,9 @@ impl Lane {
     pub(crate) fn begin(&mut self, tasks: &mut [OwnedTask]) -> Result<Outcome, LaneError> {
         // Nothing is begun without tasks (others could not join, and it could not be committed), by a process that was
         // thrown out, nor before its producer is replaced.
+        if tasks.is_empty() && self.pinned.take().is_some() {
+            self.goes_on();
+        }
         if tasks.is_empty() || self.losses != self.shared.losses() || self.phase() != Phase::Idle {
             return Ok(Outcome::default());
         }
@@ -156,7 +166,10 @@ impl Lane {
     }
 
     fn goes_on(&self) {
-        self.shared.board().waits.remove(&self.name);
+        match &self.pinned {
+            Some(pinned) => self.waits(pinned),
+            None => drop(self.shared.board().waits.remove(&self.name)),
+        }
     }
 
     /// Gives the open transaction up: its content is wrong, or this process lost its tasks.
@@ -260,6 +273,9 @@ impl Lane {
         let begun = Instant::now();
         let deadline = begun + self.settings.producer.transaction_timeout;
         let shared = Arc::clone(&self.shared);
+        if let Err(class) = self.await_past_ends(tasks) {
+            return Event::Spoiled(class);
+        }
         let Some(producer) = self.producer.as_mut() else { return Event::Spoiled(Class::RestartProducer) };
         let produced = queue(producer, tasks).and_then(|()| {
             producer.flush(deadline, || shared.stamp(thread::current().name().unwrap_or_default()))
@@ -275,6 +291,46 @@ impl Lane {
                     self.refused_code = error.code;
                 }
                 Event::Spoiled(class)
+            }
+        }
+    }
+
+    /// Seals the dirty tasks and makes sure that no transaction of the past is open where they write to.
+    fn await_past_ends(&mut self, tasks: &mut [OwnedTask]) -> Result<(), Class> {
+        let (mut written, mut inputs) = (BTreeSet::new(), BTreeSet::new());
+        for owned in tasks.iter_mut().filter(|owned| owned.task.is_dirty()) {
+            written.insert((owned.changelog.clone(), owned.task.id().partition));
+            inputs.extend(owned.inputs.iter().map(|input| (input.topic.clone(), input.partition)));
+            written.extend(owned.task.seal().outputs().map(|(topic, to, _)| (topic.to_owned(), to)));
+        }
+        if is(Mutant::LostEndTaken) {
+            return Ok(());
+        }
+        let shared = Arc::clone(&self.shared);
+        let stamp = || shared.stamp(thread::current().name().unwrap_or_default());
+        match self.past_ends.wait(&self.cluster, written, inputs, stamp) {
+            Ok(None) => {
+                self.pinned = None;
+                Ok(())
+            }
+            Ok(Some(pinned)) => {
+                let what = format!(
+                    "{pinned}: a transaction of the past is open there and its coordinator does not end it; see \"What Kafka \
+                     itself loses\" in docs/reliability.md before anybody aborts it"
+                );
+                if self.pinned.as_ref() != Some(&what) {
+                    tracing::warn!(lane = %self.name, "{what}");
+                }
+                self.pinned = Some(what);
+                Err(Class::Abortable)
+            }
+            // A question failed, not the transaction.
+            Err(error) if classify(&error) == Class::Stop => {
+                Err(self.log("look for open transactions", &error))
+            }
+            Err(error) => {
+                tracing::warn!(lane = %self.name, %error, "open transactions cannot be looked for yet");
+                Err(Class::Abortable)
             }
         }
     }
@@ -429,6 +485,7 @@ impl Lane {
                 let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
                 tracing::info!(lane = %self.name, ms, "producer runs");
                 self.producer = Some(producer);
+                self.past_ends.clear();
                 self.fenced = None;
                 Ok(true)
             }

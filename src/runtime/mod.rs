@@ -12,6 +12,7 @@ mod memory;
 mod messages;
 mod observe;
 mod owned_task;
+mod past_ends;
 mod pinned;
 mod restore;
 mod restore_error;

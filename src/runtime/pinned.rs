@@ -122,7 +122,8 @@ impl Restorer {
         if now.duration_since(*since) > hanging_after {
             note += &format!(
                 " for more than {hanging_after:?}: its coordinator may have lost its end. Look with Kafka's \
-                 kafka-transactions.sh: `find-hanging --broker-id` the leader of {changelog}-{}, and `abort` what it shows",
+                 kafka-transactions.sh: `find-hanging --broker-id` the leader of {changelog}-{}, and see \"What Kafka itself \
+                 loses\" in docs/reliability.md before you `abort` what it shows: that would undo what was committed",
                 task.partition
             );
             if !was_hanging {

@@ -67,7 +67,7 @@ const REGRESSIONS: [(&str, Mutant, Kind, u64); 3] = [
         "a restore by a member thrown out unawares took its owner's commit for offsets moved from outside",
         Mutant::NoSecondLook,
         Kind::Restless,
-        1_226,
+        338,
     ),
     (
         "a JoinGroup that came late spoke for its member with old claims, and two processes committed one task",

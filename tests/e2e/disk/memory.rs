@@ -4,11 +4,11 @@
 //!
 //! | what | MiB |
 //! |---|---|
-//! | program, libraries, threads' stacks and allocator arenas, three dozen threads | 60 |
-//! | fetch queues, `fetch.queue_bytes` for each consumer (2 threads, restore, sink), and librdkafka's own bytes of each message, about as many | 4 x 2 x 2 |
-//! | records taken over but not processed, at most `fetch.queue_bytes` per input partition (8), and their frames | 8 x 2 x 2 |
+//! | program, libraries, threads' stacks and allocator arenas, three dozen threads | 40 |
+//! | fetched: `fetch.queue_bytes` for each input partition (8), payload and librdkafka's own bytes of each message, and one answer of 1 MiB beyond it | 8 x (2 + 1) |
+//! | records taken over but not processed: `fetch.queue_bytes` for each input partition, counted in the same way | 8 x 2 |
 //! | one transaction of each of 2 threads: overlay, outputs, after-images, librdkafka's queue with a copy of them: 3 x `commit.bytes` | 2 x 3 x 8 |
-//! | write buffers beyond their soft limit while a flush is under way, and compaction's buffers | 24 |
+//! | write buffers beyond their soft limit while a flush is under way, and compaction's buffers | 16 |
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use crate::support::{Node, World, group_lag, keep_figure, wait_drained, wait_unt
 const ACCOUNTS: u64 = 300_000;
 /// The budget, and all that a process may use beyond it, MiB.
 const BUDGET: u64 = 64;
-const OVERHEAD: u64 = 60 + 16 + 32 + 48 + 24;
+const OVERHEAD: u64 = 40 + 24 + 16 + 48 + 16;
 
 const SETTINGS: [(&str, &str); 5] = [
     ("MILLPOND_STATE__MEMORY_BUDGET", "64MiB"),

@@ -31,10 +31,16 @@ fn too_few_replicas_in_sync_stop_the_work_which_goes_on_by_itself_when_they_are_
     assert!(scene.node.is_alive(), "the process ended:\n{}", scene.node.log());
     assert!(scene.node.committed() <= stalled, "void: work went on without replicas");
     let log = scene.node.log();
-    assert!(log.contains("are enough replicas in sync"), "it does not say what is wrong:\n{log}");
+    // The two that stand still may be the group's coordinator, and then membership is what is lost first.
+    let says = ["are enough replicas in sync", "no answer from the group coordinator"];
+    assert!(says.iter().any(|says| log.contains(says)), "it does not say what is wrong:\n{log}");
     let status = scene.node.status().unwrap_or_default();
-    assert!(status["lastError"].is_string(), "it does not say that something is wrong: {status}\n{log}");
-    eprintln!("it says: {}", status["lastError"]);
+    let waits = status["waits"].as_array().is_some_and(|waits| !waits.is_empty());
+    assert!(
+        status["lastError"].is_string() || waits,
+        "it does not say that something is wrong: {status}\n{log}"
+    );
+    eprintln!("it says: {}, {}", status["lastError"], status["waits"]);
     let mut pause = scene.watch();
     scene.cluster.thaw(2);
     scene.cluster.thaw(3);

@@ -2,6 +2,7 @@
 
 mod expired;
 mod in_sync;
+mod lost_end;
 mod one_broker;
 mod roles;
 mod timeout;

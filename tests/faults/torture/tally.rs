@@ -66,7 +66,11 @@ impl fmt::Display for Tally {
         for (why, times) in &self.ends {
             writeln!(f, "| ended by itself: {why} | {times} |")?;
         }
-        writeln!(f, "| ends of transactions that the broker lost, in a partition each | {} |", self.lost_ends)?;
+        writeln!(
+            f,
+            "| ends of transactions that the broker lost, in a partition each | {} |",
+            self.lost_ends
+        )?;
         self.cost.fmt(f)?;
         let mut drained = self.drained_s.clone();
         drained.sort_by(f64::total_cmp);

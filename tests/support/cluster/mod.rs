@@ -6,6 +6,7 @@
 
 mod ask;
 mod broker;
+mod inject;
 mod layout;
 mod lost_ends;
 mod roles;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use kafka_protocol::messages::describe_producers_request::TopicRequest;
+use kafka_protocol::messages::describe_producers_response::ProducerState;
 use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::MetadataResponsePartition;
@@ -35,7 +36,7 @@ pub(crate) enum Role {
     Controller,
 }
 
-fn text(text: &str) -> StrBytes {
+pub(super) fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
 
@@ -84,13 +85,18 @@ impl Cluster {
 
     /// Returns how many producers the leader of a partition remembers; `None` when it does not say.
     pub(crate) fn producers(&self, topic: &str, partition: i32) -> Option<usize> {
+        self.producers_of(topic, partition).map(|producers| producers.len())
+    }
+
+    /// Returns the producers that the leader of a partition remembers; `None` when it does not say.
+    pub(super) fn producers_of(&self, topic: &str, partition: i32) -> Option<Vec<ProducerState>> {
         let leader = self.holder(&Role::Leader(topic.to_owned(), partition))?;
         let topic = TopicRequest::default().with_name(topic_name(topic));
         let topic = topic.with_partition_indexes(vec![partition]);
         let request = DescribeProducersRequest::default().with_topics(vec![topic]);
         let answer = ask(self.address_of(leader)?, 0, &request).ok()?;
-        let found = answer.topics.first()?.partitions.first()?;
-        (found.error_code == 0).then_some(found.active_producers.len())
+        let found = answer.topics.into_iter().next()?.partitions.into_iter().next()?;
+        (found.error_code == 0).then_some(found.active_producers)
     }
 
     /// Says whether the coordinator still knows a transactional id; `None` when it does not say.
