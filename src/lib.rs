@@ -17,5 +17,6 @@ pub mod runtime;
 pub mod sink;
 pub mod telemetry;
 pub mod topics;
+pub mod transactions;
 
 pub use millpond_topology as topology;

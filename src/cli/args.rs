@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use super::{Failure, RunArgs, config, demo, load, migrate, offsets, run, topics, topology, verify, version};
+use super::{
+    Failure, RunArgs, config, demo, load, migrate, offsets, run, topics, topology, transactions, verify, version,
+};
 use crate::config::{ConfigError, Loaded, Sources};
 use crate::demo::DemoArgs;
 use crate::load::LoadArgs;
@@ -72,6 +74,9 @@ enum Command {
     /// Shows how far the inputs are read
     #[command(subcommand)]
     Offsets(offsets::OffsetsCommand),
+    /// Shows open transactions, and ends those whose end the brokers lost
+    #[command(subcommand)]
+    Transactions(transactions::TransactionsCommand),
     /// Shows or validates the configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -96,6 +101,7 @@ impl Cli {
             Command::Topics(command) => topics::run(&global, &command),
             Command::Topology(command) => topology::run(&global, &command),
             Command::Offsets(command) => offsets::run(&global, &command),
+            Command::Transactions(command) => transactions::run(&global, &command),
             Command::Config(command) => config::run(&global, &command),
             Command::Version(args) => version::run(&args),
         };

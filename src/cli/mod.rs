@@ -12,6 +12,7 @@ mod output;
 mod run;
 mod topics;
 mod topology;
+mod transactions;
 mod verify;
 mod version;
 

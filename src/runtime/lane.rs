@@ -315,8 +315,8 @@ impl Lane {
             }
             Ok(Some(pinned)) => {
                 let what = format!(
-                    "{pinned}: a transaction of the past is open there and its coordinator does not end it; see \"What Kafka \
-                     itself loses\" in docs/reliability.md before anybody aborts it"
+                    "{pinned}: a transaction of the past is open there and its coordinator does not end it. `millpond \
+                     transactions show` says what becomes of it; do not abort it before"
                 );
                 if self.pinned.as_ref() != Some(&what) {
                     tracing::warn!(lane = %self.name, "{what}");
@@ -329,7 +329,9 @@ impl Lane {
                 Err(self.log("look for open transactions", &error))
             }
             Err(error) => {
-                tracing::warn!(lane = %self.name, %error, "open transactions cannot be looked for yet");
+                let what = format!("open transactions of the past cannot be looked for yet: {error}");
+                tracing::warn!(lane = %self.name, "{what}");
+                self.pinned = Some(what);
                 Err(Class::Abortable)
             }
         }

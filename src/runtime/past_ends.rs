@@ -69,8 +69,9 @@ impl PastEnds {
         if !fresh.is_empty() {
             match cluster.committed(&refs(&fresh), PATIENCE) {
                 Ok(_) => {}
-                Err(error) if error.code == code::UNSTABLE_OFFSET_COMMIT => {
-                    return Ok(Some("committed offsets".to_owned()));
+                // librdkafka asks again by itself while an offset is pinned, and may answer that the time is over.
+                Err(error) if matches!(error.code, code::UNSTABLE_OFFSET_COMMIT | code::TIMED_OUT) => {
+                    return Ok(Some("committed offsets, if their coordinator answers at all".to_owned()));
                 }
                 Err(error) => return Err(error),
             }

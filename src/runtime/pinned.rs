@@ -121,9 +121,8 @@ impl Restorer {
         *last = now;
         if now.duration_since(*since) > hanging_after {
             note += &format!(
-                " for more than {hanging_after:?}: its coordinator may have lost its end. Look with Kafka's \
-                 kafka-transactions.sh: `find-hanging --broker-id` the leader of {changelog}-{}, and see \"What Kafka itself \
-                 loses\" in docs/reliability.md before you `abort` what it shows: that would undo what was committed",
+                " for more than {hanging_after:?}: the brokers may have lost its end. `millpond transactions show` \
+                 says whose it is in {changelog}-{} and what becomes of it; do not abort it before",
                 task.partition
             );
             if !was_hanging {

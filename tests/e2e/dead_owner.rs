@@ -83,13 +83,16 @@ fn a_transaction_that_nobody_ends_is_named_with_its_cure() {
     };
     wait_until("it says what pins the task", wait, || said("task 0_2: its changelog is pinned"));
     let begun = Instant::now();
-    assert!(!said("find-hanging"), "too early for it");
+    assert!(!said("millpond transactions show"), "too early for it");
     wait_until("the others run meanwhile", wait, || {
         node.phases() == ["running", "running", "restoring", "running"]
     });
-    wait_until("it names the cure", wait, || said("kafka-transactions.sh: `find-hanging --broker-id`"));
+    wait_until("it names the cure", wait, || said("`millpond transactions show`"));
     assert!(begun.elapsed() > Duration::from_secs(35), "within its timeout: {:?}", begun.elapsed());
     assert_eq!(node.get("/readyz").map(|(code, _)| code), Some(503), "not ready");
+    let shown = world.ok(&["transactions", "show"]);
+    let line = shown.lines().find(|line| line.contains(&world.changelog())).unwrap_or_else(|| panic!("{shown}"));
+    assert!(line.contains(" 2 ") && line.ends_with("ongoing"), "its own coordinator knows of it: {shown}");
     foreign.abort_transaction(wait).unwrap_or_else(|error| panic!("{error}"));
     node.wait_ready(wait);
     assert_eq!(node.stop().code(), Some(0), "{}", node.log());

@@ -32,6 +32,7 @@ mod end_txn;
 mod half_open;
 mod join;
 mod late;
+mod lost_ends;
 mod proxy_itself;
 mod rig;
 mod torture;

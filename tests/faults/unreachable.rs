@@ -27,8 +27,12 @@ fn silent_stop(timeout: u64, silence: Duration, extra: &[(&str, &str)]) {
     eprintln!("shutdown.timeout {timeout}s, silent for {silence:?}: ended with {status} after {took:.1?}");
     let log = rig.node.log();
     assert!(took <= Duration::from_secs(timeout) + MARGIN, "took {took:?}:\n{log}");
-    assert_eq!(status.code(), Some(1), "{log}");
-    assert!(log.contains("the stop took longer than shutdown.timeout"), "{log}");
+    // Once the membership is lost and every task dropped, nothing is left that a stop could wait for.
+    let dropped = log.matches("\"task closed\"").count() >= 4;
+    let expected = if log.contains("membership lost") && dropped { [Some(0), Some(1)] } else { [Some(1); 2] };
+    assert!(expected.contains(&status.code()), "{status}\n{log}");
+    let late = log.contains("the stop took longer than shutdown.timeout");
+    assert_eq!(late, status.code() == Some(1), "{log}");
     finish_load(load);
     // What the dead process sent last arrives now.
     commit.release();

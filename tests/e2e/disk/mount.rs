@@ -20,10 +20,14 @@ impl Mount {
     /// file system that turns read-only after an I/O error looks the same to whoever creates its next file.
     pub(super) fn read_only(test: &str, path: &Path) -> Option<Self> {
         make(path);
-        let bind = mounted(test, path, &["--bind", &path.display().to_string()])?;
-        run(&["-o", "remount,bind,ro", &path.display().to_string()])
+        // Made read-only aside, where nobody opens a file through it before it is.
+        let aside = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let staged = mounted(test, aside.path(), &["--bind", &path.display().to_string()])?;
+        run(&["-o", "remount,bind,ro", &aside.path().display().to_string()])
             .unwrap_or_else(|error| panic!("{error}"));
-        Some(bind)
+        let view = mounted(test, path, &["--bind", &aside.path().display().to_string()]);
+        drop(staged);
+        view
     }
 
     /// Makes a file system in memory larger.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Scene;
 use crate::cluster::Layout;
+use crate::lost_ends::{LostEnds, end_lost};
 use crate::rig::{self, PATIENCE, failed_checks, finish_load};
 use crate::support::{Ends, Node, group_lag, wait_until};
 
@@ -50,6 +51,11 @@ fn an_aborted_transaction_whose_end_was_lost_does_not_become_visible() {
     std::thread::sleep(Duration::from_secs(4));
     assert!(pinned(&scene, &topic), "the end that was lost was written by somebody");
     assert_eq!(scene.node.committed(), before, "work went on over a lost end");
+    // This broker takes records that no coordinator knows of, so that nothing is known of this one.
+    let shown = scene.world.ok(&["transactions", "show"]);
+    assert!(shown.contains(&topic) && shown.contains("unknown"), "{shown}");
+    assert_eq!(end_lost(&scene.world), LostEnds::default(), "it guessed");
+    assert!(pinned(&scene, &topic), "it guessed");
     assert_eq!(scene.cluster.abort(&topic, i32::try_from(PARTITION).unwrap_or_default()), 1);
     scene.node.wait_ready(PATIENCE);
     scene.finish(load);

@@ -1,12 +1,13 @@
 //! The only broker is killed and comes back.
 //!
 //! Kafka 4.3.1 may lose the end of the transaction that was open: the coordinator resumes it before it knows its partitions
-//! again. It is then ended by hand, as its coordinator had decided, and counted.
+//! again. It is then ended as its coordinator had decided, by the operator's command, and counted.
 
 use std::time::{Duration, Instant};
 
 use super::Scene;
-use crate::cluster::{Layout, LostEnds};
+use crate::cluster::Layout;
+use crate::lost_ends::{LostEnds, end_lost};
 use crate::support::keep_figure;
 
 /// Times that the broker is killed.
@@ -36,7 +37,7 @@ fn the_only_broker_is_killed_under_load_and_work_goes_on_when_it_is_back() {
         let took = pause.wait_doing(&mut scene.node, || {
             if Instant::now() > look {
                 look = Instant::now() + LOOK;
-                lost += scene.cluster.end_lost();
+                lost += end_lost(&scene.world);
             }
         });
         times.push(format!(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::lost_ends::end_lost;
 use crate::proxy::Rule;
 use crate::support::{Background, Ends, Node, Random, World, group_lag, output_ends};
 
@@ -189,7 +190,7 @@ impl<'a> Round<'a> {
             }
             if Instant::now() > look_for_lost {
                 look_for_lost = Instant::now() + OPERATOR_AFTER / 4;
-                tally.lost_ends += self.servers.end_lost();
+                tally.lost_ends += end_lost(&self.world);
             }
             if healed.elapsed() > DRAIN_MAX {
                 panic!("not drained within {DRAIN_MAX:?}:\n{}", self.states());

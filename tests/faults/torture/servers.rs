@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
-use crate::cluster::{Cluster, Layout, LostEnds};
+use crate::cluster::{Cluster, Layout};
 use crate::own_postgres::OwnPostgres;
 use crate::support::World;
 
@@ -102,14 +102,6 @@ impl Servers {
     /// Lets a broken server run again whose time is over.
     pub(super) fn turn(&self) {
         self.revive(Instant::now());
-    }
-
-    /// Ends the transactions whose end a broker lost, as their coordinator had decided; returns how many.
-    pub(super) fn end_lost(&self) -> LostEnds {
-        match self {
-            Self::Shared => LostEnds::default(),
-            Self::Own(own) => own.cluster.borrow().end_lost(),
-        }
     }
 
     /// Makes everything run again.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::fault::Kind;
 use super::log::Cost;
-use crate::cluster::LostEnds;
+use crate::lost_ends::LostEnds;
 
 /// Sums over all rounds.
 #[derive(Default)]

@@ -8,8 +8,9 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use kafka_protocol::messages::{ProduceRequest, TransactionalId};
 use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
 
+use millpond::transactions::ask;
+
 use super::Cluster;
-use super::ask::ask;
 use super::roles::text;
 
 /// A later version would add the partition to a transaction at the coordinator.
@@ -63,5 +64,30 @@ impl Cluster {
                 found.error_message
             );
         }
+    }
+
+    /// Aborts what is open in a partition, whatever its coordinator knows of it; returns how many transactions.
+    pub(crate) fn abort(&self, topic: &str, partition: i32) -> usize {
+        let broker = *self.running().first().unwrap_or_else(|| panic!("no broker runs"));
+        let producers = self.producers_of(topic, partition).unwrap_or_default();
+        let open: Vec<_> = producers.iter().filter(|producer| producer.current_txn_start_offset >= 0).collect();
+        for producer in &open {
+            let topics = WritableTxnMarkerTopic::default().with_name(super::roles::topic_name(topic));
+            let marker = WritableTxnMarker::default()
+                .with_producer_id(ProducerId(producer.producer_id.0))
+                .with_producer_epoch(
+                    i16::try_from(producer.producer_epoch).unwrap_or_else(|e| panic!("epoch: {e}")),
+                )
+                .with_transaction_result(false)
+                .with_topics(vec![topics.with_partition_indexes(vec![partition])]);
+            let request = WriteTxnMarkersRequest::default().with_markers(vec![marker]);
+            let answer = ask(broker.address(), WRITE_TXN_MARKERS, &request);
+            let answer = answer.unwrap_or_else(|error| panic!("marker for {topic}-{partition}: {error}"));
+            let topics = answer.markers.into_iter().flat_map(|marker| marker.topics);
+            for found in topics.flat_map(|topic| topic.partitions) {
+                assert_eq!(found.error_code, 0, "marker for {topic}-{partition} was refused");
+            }
+        }
+        open.len()
     }
 }

@@ -4,11 +4,9 @@
 //! they die with the thread that started them, also when it panics or the whole process is killed: so a broker is started
 //! on the test's own thread. No more than [`Turn`] allows run at the same time.
 
-mod ask;
 mod broker;
 mod inject;
 mod layout;
-mod lost_ends;
 mod roles;
 mod turn;
 
@@ -16,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use broker::{Account, Broker};
 pub(crate) use layout::{Layout, Quorum};
-pub(crate) use lost_ends::LostEnds;
 pub(crate) use roles::Role;
 use turn::Turn;
 

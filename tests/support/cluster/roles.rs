@@ -12,9 +12,9 @@ use kafka_protocol::messages::{
     MetadataRequest, TopicName, TransactionalId,
 };
 use kafka_protocol::protocol::StrBytes;
+use millpond::transactions::ask;
 
 use super::Cluster;
-use super::ask::ask;
 use super::broker::Broker;
 
 const METADATA: i16 = 12;

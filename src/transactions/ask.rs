@@ -1,4 +1,4 @@
-//! One request to one broker, over a connection of its own.
+//! One request to one broker, over a connection of its own: for what librdkafka has no call for.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,13 +13,15 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// Largest answer that is taken.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
-/// Returns the answer to `request` in this version of the protocol.
+/// Returns the answer of the broker at `address` to `request` in this version of the protocol; unencrypted and without
+/// authentication.
 ///
 /// # Errors
-/// Nobody answers, or not with what was asked for.
-pub(super) fn ask<R: Request>(address: SocketAddr, version: i16, request: &R) -> io::Result<R::Response> {
+/// Nobody answers within 3 s, or not with what was asked for.
+pub fn ask<R: Request>(address: SocketAddr, version: i16, request: &R) -> io::Result<R::Response> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     let header = RequestHeader::default().with_request_api_key(R::KEY).with_request_api_version(version);
     let mut frame = BytesMut::new();
     encode_request_header_into_buffer(&mut frame, &header).map_err(io::Error::other)?;

@@ -1,0 +1,175 @@
+//! `millpond transactions show|end`: what is open in the application's topics, and the ends that its brokers lost.
+
+use clap::{Args, Subcommand};
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::BaseConsumer;
+
+use super::output::{Format, counted, json, print, say, table, trimmed};
+use super::{Exit, Failure, Global};
+use crate::app::App;
+use crate::config::Config;
+use crate::transactions::{self, End, Found, SurveyError, Verdict};
+
+/// Where a group's offsets are, pending ones included.
+const OFFSETS: &str = "__consumer_offsets";
+const NOTES: &str = "\
+BECOMES: `ongoing` is ended by its coordinator, at its timeout at the latest. `commit` or `abort` is what its
+coordinator had decided and takes for done, while this partition has no marker of it: `transactions end`
+writes it. `unknown` is neither: nothing may be guessed; look at the producer first.
+Brokers are asked directly for this, so they must have an unencrypted listener that needs no login.";
+const END_NOTES: &str = "\
+Writes only what a coordinator had decided and lost. Kafka's own `kafka-transactions.sh abort` always
+aborts; where a commit was lost, that undoes it.
+
+Exit codes: 0 nothing is lost, 5 ends are lost and --execute was not given.";
+
+/// The commands about transactions.
+#[derive(Clone, Debug, Subcommand)]
+pub(super) enum TransactionsCommand {
+    /// Shows transactions that are open, and what becomes of them
+    #[command(after_help = NOTES)]
+    Show(ShowArgs),
+    /// Shows which ends of transactions the brokers lost, and writes them with --execute
+    #[command(after_help = END_NOTES)]
+    End(EndArgs),
+}
+
+/// Arguments of `millpond transactions show`.
+#[derive(Clone, Debug, Args)]
+pub(super) struct ShowArgs {
+    /// Application whose topics are looked at
+    #[arg(long, value_enum, default_value_t = App::Accounts)]
+    app: App,
+    /// How to show them
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// Arguments of `millpond transactions end`.
+#[derive(Clone, Debug, Args)]
+pub(super) struct EndArgs {
+    /// Application whose topics are looked at
+    #[arg(long, value_enum, default_value_t = App::Accounts)]
+    app: App,
+    /// Writes the markers
+    #[arg(long)]
+    execute: bool,
+    /// How to show them
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+pub(super) fn run(global: &Global, command: &TransactionsCommand) -> Result<Exit, Failure> {
+    match command {
+        TransactionsCommand::Show(args) => {
+            let config = global.load()?.config;
+            print(&shown(&found(&config, args.app)?, args.output)?)?;
+            Ok(Exit::Ok)
+        }
+        TransactionsCommand::End(args) => end(global, args),
+    }
+}
+
+fn end(global: &Global, args: &EndArgs) -> Result<Exit, Failure> {
+    let config = global.load()?.config;
+    let mut all = found(&config, args.app)?;
+    all.retain(|found| matches!(found.verdict, Verdict::Lost(_)));
+    print(&shown(&all, args.output)?)?;
+    if all.is_empty() {
+        say("no end is lost");
+        return Ok(Exit::Ok);
+    }
+    if !args.execute {
+        say(&format!("{} lost: `millpond transactions end --execute` writes them", counted(all.len(), "end")));
+        return Ok(Exit::Planned);
+    }
+    for found in &all {
+        if let Verdict::Lost(how) = found.verdict {
+            transactions::end(found, how).map_err(|error| failed(&config, &error))?;
+        }
+    }
+    say(&format!("{} written", counted(all.len(), "end")));
+    Ok(Exit::Ok)
+}
+
+/// Returns what is open in the topics that the application writes to, and in its group's offsets.
+fn found(config: &Config, app: App) -> Result<Vec<Found>, Failure> {
+    let protocol = config.kafka.consumer.iter().find(|(key, _)| *key == "security.protocol");
+    if let Some((_, protocol)) = protocol.filter(|(_, protocol)| !protocol.eq_ignore_ascii_case("plaintext")) {
+        let message = format!("brokers cannot be asked for their transactions through {protocol}");
+        let help = "run this where an unencrypted listener that needs no login is reached, with \
+                    --set kafka.brokers=host:port and without kafka.consumer.security.protocol";
+        return Err(Failure::new(Exit::Precondition, "millpond::transactions::secured", message).help(help));
+    }
+    let topology = super::topology::of(app, config)?;
+    let mut topics = vec![OFFSETS.to_owned()];
+    for sub in topology.sub_topologies() {
+        topics.push(sub.changelog_topic(topology.app()));
+        topics.extend(sub.sinks().iter().map(|sink| sink.topic.clone()));
+    }
+    topics.sort_unstable();
+    topics.dedup();
+    let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+    let client = client(config).map_err(|error| failed(config, &SurveyError::Kafka(error)))?;
+    let mut found = transactions::survey(&client, &topics).map_err(|error| failed(config, &error))?;
+    // Other applications' offsets are in the same partitions.
+    let prefix = format!("{}-", config.app.id);
+    let is_own = |found: &Found| found.transactional_id.as_ref().is_some_and(|id| id.starts_with(&prefix));
+    found.retain(|found| found.topic != OFFSETS || is_own(found));
+    found.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
+    Ok(found)
+}
+
+fn client(config: &Config) -> Result<BaseConsumer, rdkafka::error::KafkaError> {
+    let mut client = ClientConfig::new();
+    config.kafka.consumer.apply(&mut client);
+    client
+        .set("bootstrap.servers", config.kafka.brokers.to_string())
+        // Joins nothing and commits nothing.
+        .set("group.id", format!("{}.transactions", config.app.id))
+        .set("isolation.level", "read_uncommitted")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("auto.offset.reset", "earliest")
+        .set("allow.auto.create.topics", "false")
+        .set("fetch.wait.max.ms", "20")
+        .set_log_level(RDKafkaLogLevel::Emerg)
+        .create()
+}
+
+fn failed(config: &Config, error: &SurveyError) -> Failure {
+    let brokers = &config.kafka.brokers;
+    let message = format!("the transactions on {brokers} cannot be looked at or ended: {error}");
+    Failure::new(Exit::Failed, "millpond::transactions", message).help(
+        "brokers are asked directly, at the addresses that they advertise, without encryption and login; reading \
+         __transaction_state and writing markers need rights on the cluster; a broker that has just started may not \
+         answer yet",
+    )
+}
+
+fn shown(all: &[Found], format: Format) -> Result<String, Failure> {
+    if format == Format::Json {
+        return json(&all);
+    }
+    let mut lines =
+        table(&["TOPIC", ">PART", ">FROM", ">PRODUCER", ">EPOCH", "TRANSACTIONAL ID", "BECOMES"]);
+    for found in all {
+        lines.add_row([
+            found.topic.clone(),
+            found.partition.to_string(),
+            found.first_offset.to_string(),
+            found.producer_id.to_string(),
+            found.producer_epoch.to_string(),
+            found.transactional_id.clone().unwrap_or_else(|| "?".to_owned()),
+            match found.verdict {
+                Verdict::Ongoing => "ongoing",
+                Verdict::Lost(End::Commit) => "commit",
+                Verdict::Lost(End::Abort) => "abort",
+                Verdict::Unknown => "unknown",
+            }
+            .to_owned(),
+        ]);
+    }
+    Ok(trimmed(&lines))
+}
