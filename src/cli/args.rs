@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use super::{
-    Failure, RunArgs, config, demo, load, migrate, offsets, run, topics, topology, transactions, verify, version,
+    Failure, RunArgs, config, demo, load, migrate, offsets, run, topics, topology, transactions, verify,
+    version,
 };
 use crate::config::{ConfigError, Loaded, Sources};
 use crate::demo::DemoArgs;

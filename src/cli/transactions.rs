@@ -81,7 +81,10 @@ fn end(global: &Global, args: &EndArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Ok);
     }
     if !args.execute {
-        say(&format!("{} lost: `millpond transactions end --execute` writes them", counted(all.len(), "end")));
+        say(&format!(
+            "{} lost: `millpond transactions end --execute` writes them",
+            counted(all.len(), "end")
+        ));
         return Ok(Exit::Planned);
     }
     for found in &all {
@@ -96,7 +99,8 @@ fn end(global: &Global, args: &EndArgs) -> Result<Exit, Failure> {
 /// Returns what is open in the topics that the application writes to, and in its group's offsets.
 fn found(config: &Config, app: App) -> Result<Vec<Found>, Failure> {
     let protocol = config.kafka.consumer.iter().find(|(key, _)| *key == "security.protocol");
-    if let Some((_, protocol)) = protocol.filter(|(_, protocol)| !protocol.eq_ignore_ascii_case("plaintext")) {
+    if let Some((_, protocol)) = protocol.filter(|(_, protocol)| !protocol.eq_ignore_ascii_case("plaintext"))
+    {
         let message = format!("brokers cannot be asked for their transactions through {protocol}");
         let help = "run this where an unencrypted listener that needs no login is reached, with \
                     --set kafka.brokers=host:port and without kafka.consumer.security.protocol";
@@ -152,8 +156,7 @@ fn shown(all: &[Found], format: Format) -> Result<String, Failure> {
     if format == Format::Json {
         return json(&all);
     }
-    let mut lines =
-        table(&["TOPIC", ">PART", ">FROM", ">PRODUCER", ">EPOCH", "TRANSACTIONAL ID", "BECOMES"]);
+    let mut lines = table(&["TOPIC", ">PART", ">FROM", ">PRODUCER", ">EPOCH", "TRANSACTIONAL ID", "BECOMES"]);
     for found in all {
         lines.add_row([
             found.topic.clone(),

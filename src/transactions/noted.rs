@@ -125,8 +125,8 @@ mod tests {
     /// Producer 7 with epoch 3 and a timeout of 4 s is to commit in partitions 2 and 5 of `t`; version 1, with a tag after the
     /// partitions and one at the end.
     const FLEXIBLE: [u8; 41] = [
-        0, 1, 0, 0, 0, 0, 0, 0, 0, 7, 0, 3, 0, 0, 15, 160, 2, 2, 2, b't', 3, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0,
-        0, 0, 9, 0, 0, 0,
+        0, 1, 0, 0, 0, 0, 0, 0, 0, 7, 0, 3, 0, 0, 15, 160, 2, 2, 2, b't', 3, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0,
+        0, 0, 0, 0, 0, 9, 0, 0, 0,
     ];
 
     #[test]

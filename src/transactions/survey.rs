@@ -320,7 +320,8 @@ mod tests {
         let (commit, abort) = (step(Status::PrepareCommit, &[0, 1]), step(Status::PrepareAbort, &[1]));
         let ongoing = step(Status::Ongoing, &[0, 1]);
         let elsewhere = step(Status::Ongoing, &[0]);
-        let judged = |log: &[&Noted]| judge(&log.iter().map(|noted| (*noted).clone()).collect::<Vec<_>>(), &here);
+        let judged =
+            |log: &[&Noted]| judge(&log.iter().map(|noted| (*noted).clone()).collect::<Vec<_>>(), &here);
         assert_eq!(judged(&[&ongoing, &commit, &over]), Verdict::Lost(End::Commit));
         assert_eq!(judged(&[&ongoing, &commit, &over, &ongoing, &abort, &over]), Verdict::Lost(End::Abort));
         // Another transaction without the partition has begun since.

@@ -91,7 +91,8 @@ fn a_transaction_that_nobody_ends_is_named_with_its_cure() {
     assert!(begun.elapsed() > Duration::from_secs(35), "within its timeout: {:?}", begun.elapsed());
     assert_eq!(node.get("/readyz").map(|(code, _)| code), Some(503), "not ready");
     let shown = world.ok(&["transactions", "show"]);
-    let line = shown.lines().find(|line| line.contains(&world.changelog())).unwrap_or_else(|| panic!("{shown}"));
+    let line =
+        shown.lines().find(|line| line.contains(&world.changelog())).unwrap_or_else(|| panic!("{shown}"));
     assert!(line.contains(" 2 ") && line.ends_with("ongoing"), "its own coordinator knows of it: {shown}");
     foreign.abort_transaction(wait).unwrap_or_else(|error| panic!("{error}"));
     node.wait_ready(wait);

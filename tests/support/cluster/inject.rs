@@ -1,11 +1,13 @@
-//! What a broker keeps that lost the end of a transaction: records of a producer whose coordinator knows of none.
+//! What a broker keeps that lost the end of a transaction: records of a producer whose coordinator knows of none. And
+//! their end.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::describe_producers_response::ProducerState;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{ProduceRequest, TransactionalId};
+use kafka_protocol::messages::write_txn_markers_request::{WritableTxnMarker, WritableTxnMarkerTopic};
+use kafka_protocol::messages::{ProduceRequest, ProducerId, TransactionalId, WriteTxnMarkersRequest};
 use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
 
 use millpond::transactions::ask;
@@ -15,6 +17,7 @@ use super::roles::text;
 
 /// A later version would add the partition to a transaction at the coordinator.
 const PRODUCE: i16 = 10;
+const WRITE_TXN_MARKERS: i16 = 1;
 
 impl Cluster {
     /// Leaves a record open in a partition, in the name of the producer that wrote to it last, which must not run. Needs brokers
@@ -70,7 +73,8 @@ impl Cluster {
     pub(crate) fn abort(&self, topic: &str, partition: i32) -> usize {
         let broker = *self.running().first().unwrap_or_else(|| panic!("no broker runs"));
         let producers = self.producers_of(topic, partition).unwrap_or_default();
-        let open: Vec<_> = producers.iter().filter(|producer| producer.current_txn_start_offset >= 0).collect();
+        let open: Vec<_> =
+            producers.iter().filter(|producer| producer.current_txn_start_offset >= 0).collect();
         for producer in &open {
             let topics = WritableTxnMarkerTopic::default().with_name(super::roles::topic_name(topic));
             let marker = WritableTxnMarker::default()
