@@ -155,7 +155,7 @@ mutants! {
     LossKeepsTasks = "loss-keeps-tasks",
     /// A producer is replaced without asking whether this process is still the member that its ids belong to.
     ReplacedUnconfirmed = "replaced-unconfirmed",
-    /// A new producer writes where a transaction of the past has lost its end.
+    /// A transaction is written where one of the past has lost its end.
     LostEndTaken = "lost-end-taken",
     /// Offsets are sent before the content is acknowledged.
     OffsetsBeforeFlush = "offsets-before-flush",

@@ -1,9 +1,11 @@
 //! `millpond transactions show|end`: what is open in the application's topics, and the ends that its brokers lost.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use super::output::{Format, counted, json, print, say, table, trimmed};
 use super::{Exit, Failure, Global};
@@ -13,6 +15,8 @@ use crate::transactions::{self, End, Found, SurveyError, Verdict};
 
 /// Where a group's offsets are, pending ones included.
 const OFFSETS: &str = "__consumer_offsets";
+/// Longest wait for metadata.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const NOTES: &str = "\
 BECOMES: `ongoing` is ended by its coordinator, at its timeout at the latest. `commit` or `abort` is what its
 coordinator had decided and takes for done, while this partition has no marker of it: `transactions end`
@@ -87,12 +91,15 @@ fn end(global: &Global, args: &EndArgs) -> Result<Exit, Failure> {
         ));
         return Ok(Exit::Planned);
     }
+    let client = client(&config).map_err(|error| failed(&config, &SurveyError::Kafka(error)))?;
+    let mut written = 0;
     for found in &all {
         if let Verdict::Lost(how) = found.verdict {
-            transactions::end(found, how).map_err(|error| failed(&config, &error))?;
+            let done = transactions::end(&client, found, how).map_err(|error| failed(&config, &error))?;
+            written += usize::from(done);
         }
     }
-    say(&format!("{} written", counted(all.len(), "end")));
+    say(&format!("{} written", counted(written as u64, "end")));
     Ok(Exit::Ok)
 }
 
@@ -116,13 +123,25 @@ fn found(config: &Config, app: App) -> Result<Vec<Found>, Failure> {
     topics.dedup();
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
     let client = client(config).map_err(|error| failed(config, &SurveyError::Kafka(error)))?;
-    let mut found = transactions::survey(&client, &topics).map_err(|error| failed(config, &error))?;
-    // Other applications' offsets are in the same partitions.
     let prefix = format!("{}-", config.app.id);
-    let is_own = |found: &Found| found.transactional_id.as_ref().is_some_and(|id| id.starts_with(&prefix));
-    found.retain(|found| found.topic != OFFSETS || is_own(found));
+    let found = transactions::survey(&client, &topics, |id| id.starts_with(&prefix));
+    let mut found = found.map_err(|error| failed(config, &error))?;
+    // Where the group's offsets are; others' may be there as well.
+    let metadata = client.fetch_metadata(Some(OFFSETS), ANSWER_TIMEOUT);
+    let metadata = metadata.map_err(|error| failed(config, &SurveyError::Kafka(error)))?;
+    let partitions = metadata.topics().iter().map(|topic| topic.partitions().len()).sum();
+    let own = offsets_partition(&config.app.id, partitions);
+    found.retain(|found| found.topic != OFFSETS || found.partition == own);
     found.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
     Ok(found)
+}
+
+/// Returns the partition of `__consumer_offsets` that a group's offsets are in: as Kafka, by Java's hash of the name.
+fn offsets_partition(group: &str, partitions: usize) -> i32 {
+    let hash =
+        group.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+    let positive = hash & i32::MAX;
+    i32::try_from(partitions).map_or(0, |partitions| positive.checked_rem(partitions).unwrap_or(0))
 }
 
 fn client(config: &Config) -> Result<BaseConsumer, rdkafka::error::KafkaError> {
@@ -175,4 +194,17 @@ fn shown(all: &[Found], format: Format) -> Result<String, Failure> {
         ]);
     }
     Ok(trimmed(&lines))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::offsets_partition;
+
+    #[test]
+    fn a_groups_partition_is_the_one_that_kafka_chooses() {
+        // "abc".hashCode() is 96354, that of "polygenelubricants" is the least there is.
+        assert_eq!(offsets_partition("abc", 50), 96_354 % 50);
+        assert_eq!(offsets_partition("polygenelubricants", 50), 0);
+        assert_eq!(offsets_partition("abc", 0), 0);
+    }
 }

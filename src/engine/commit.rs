@@ -130,6 +130,8 @@ pub enum Event {
     Due,
     /// The content must not be committed (a produce error before the commit, a processor's failure).
     Spoiled(Class),
+    /// Nothing was produced: a transaction of the past is open where it would go.
+    Withheld,
     /// The content is acknowledged.
     Produced {
         /// How long the acknowledgements took.
@@ -413,6 +415,7 @@ impl Commit {
         match event {
             // Whatever else was produced may still be on its way to the broker, also when one record is refused.
             Event::Spoiled(class) => Some(self.failed(now, Txn { impure: true, ..txn }, class)),
+            Event::Withheld => Some((Stage::Aborting(txn), vec![Action::Abort])),
             Event::Produced { took, snapshot } => {
                 let txn = Txn { slow_flush: self.is_slow(took), ..txn };
                 let foreign = |m: &Member| !snapshot.owns(m.task, m.incarnation);
@@ -571,6 +574,7 @@ pub(super) fn name(event: &Event) -> &'static str {
         Event::Begin(_) => "Begin",
         Event::Due => "Due",
         Event::Spoiled(_) => "Spoiled",
+        Event::Withheld => "Withheld",
         Event::Produced { .. } => "Produced",
         Event::OffsetsReply { .. } => "OffsetsReply",
         Event::CommitStarted => "CommitStarted",

@@ -38,7 +38,8 @@ impl ClientConfig {
     /// Turns it into the configuration of a manually assigned, read_committed consumer that never resets an offset.
     #[must_use]
     pub fn consumer(mut self, group: &str, queue_bytes: u64) -> Self {
-        for (key, value) in fetch_limits(queue_bytes) {
+        let message_max = self.0.get("message.max.bytes").and_then(|text| text.parse().ok());
+        for (key, value) in fetch_limits(queue_bytes, message_max) {
             self.default(key, value);
         }
         self.set("group.id", group)
@@ -66,11 +67,13 @@ pub const MESSAGE_OVERHEAD: usize = 1024;
 
 /// Returns the settings of a consumer that bound what it has fetched and nobody has taken yet: bytes and messages, which
 /// librdkafka counts for each partition, and the size of an answer, which stays in memory until its last message is taken.
+/// librdkafka refuses an answer below `message_max`, its `message.max.bytes`, if that is set.
 #[must_use]
-pub fn fetch_limits(queue_bytes: u64) -> [(&'static str, String); 3] {
+pub fn fetch_limits(queue_bytes: u64, message_max: Option<u64>) -> [(&'static str, String); 3] {
+    let answer = queue_bytes.clamp(1 << 20, 50 << 20).max(message_max.unwrap_or(0));
     [
         ("queued.max.messages.kbytes", (queue_bytes / 1024).max(64).to_string()),
         ("queued.min.messages", (queue_bytes / MESSAGE_OVERHEAD as u64).clamp(1_000, 100_000).to_string()),
-        ("fetch.max.bytes", queue_bytes.clamp(1 << 20, 50 << 20).to_string()),
+        ("fetch.max.bytes", answer.to_string()),
     ]
 }

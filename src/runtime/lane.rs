@@ -1,6 +1,5 @@
 //! A producer with its commit machine: carries out what the machine decides.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use super::board::Wait;
 use super::lane_error::{LaneError, refusal};
 use super::lane_outcome::Outcome;
 use super::owned_task::OwnedTask;
-use super::past_ends::PastEnds;
+use super::past_ends::{PastEnds, Written};
 use super::settings::Settings;
 use super::shared::Shared;
 use crate::engine::{Action, Class, Commit, Event, Judgement, Nonce, Phase, Reason, judge};
@@ -123,9 +122,6 @@ impl Lane {
     pub(crate) fn begin(&mut self, tasks: &mut [OwnedTask]) -> Result<Outcome, LaneError> {
         // Nothing is begun without tasks (others could not join, and it could not be committed), by a process that was
         // thrown out, nor before its producer is replaced.
-        if tasks.is_empty() && self.pinned.take().is_some() {
-            self.goes_on();
-        }
         if tasks.is_empty() || self.losses != self.shared.losses() || self.phase() != Phase::Idle {
             return Ok(Outcome::default());
         }
@@ -270,12 +266,12 @@ impl Lane {
     /// Seals and produces everything of the dirty tasks and waits for the acknowledgements.
     fn produce(&mut self, tasks: &mut [OwnedTask]) -> Event {
         fail::fail_point!("txn::before_produce", |_| Event::Spoiled(Class::Abortable));
+        if let Some(withheld) = self.await_past_ends(tasks) {
+            return withheld;
+        }
         let begun = Instant::now();
         let deadline = begun + self.settings.producer.transaction_timeout;
         let shared = Arc::clone(&self.shared);
-        if let Err(class) = self.await_past_ends(tasks) {
-            return Event::Spoiled(class);
-        }
         let Some(producer) = self.producer.as_mut() else { return Event::Spoiled(Class::RestartProducer) };
         let produced = queue(producer, tasks).and_then(|()| {
             producer.flush(deadline, || shared.stamp(thread::current().name().unwrap_or_default()))
@@ -295,45 +291,51 @@ impl Lane {
         }
     }
 
-    /// Seals the dirty tasks and makes sure that no transaction of the past is open where they write to.
-    fn await_past_ends(&mut self, tasks: &mut [OwnedTask]) -> Result<(), Class> {
-        let (mut written, mut inputs) = (BTreeSet::new(), BTreeSet::new());
+    /// Seals the dirty tasks and makes sure that no transaction of the past is open where they write to; returns what is to
+    /// become of the transaction when one is.
+    fn await_past_ends(&mut self, tasks: &mut [OwnedTask]) -> Option<Event> {
+        let mut written = Written::default();
         for owned in tasks.iter_mut().filter(|owned| owned.task.is_dirty()) {
-            written.insert((owned.changelog.clone(), owned.task.id().partition));
-            inputs.extend(owned.inputs.iter().map(|input| (input.topic.clone(), input.partition)));
-            written.extend(owned.task.seal().outputs().map(|(topic, to, _)| (topic.to_owned(), to)));
-        }
-        if is(Mutant::LostEndTaken) {
-            return Ok(());
+            written.partitions.insert((owned.changelog.clone(), owned.task.id().partition));
+            written.inputs.extend(owned.inputs.iter().map(|input| (input.topic.clone(), input.partition)));
+            let outputs = owned.task.seal().outputs();
+            written.partitions.extend(outputs.map(|(topic, to, _)| (topic.to_owned(), to)));
         }
         let shared = Arc::clone(&self.shared);
         let stamp = || shared.stamp(thread::current().name().unwrap_or_default());
-        match self.past_ends.wait(&self.cluster, written, inputs, stamp) {
+        if is(Mutant::LostEndTaken) {
+            return None;
+        }
+        let what = match self.past_ends.wait(&self.cluster, &written, stamp) {
             Ok(None) => {
+                self.past_ends.writes(&written);
                 self.pinned = None;
-                Ok(())
+                return None;
             }
-            Ok(Some(pinned)) => {
-                let what = format!(
-                    "{pinned}: a transaction of the past is open there and its coordinator does not end it. `millpond \
-                     transactions show` says what becomes of it; do not abort it before"
-                );
-                if self.pinned.as_ref() != Some(&what) {
-                    tracing::warn!(lane = %self.name, "{what}");
-                }
-                self.pinned = Some(what);
-                Err(Class::Abortable)
-            }
+            Ok(Some(pinned)) => format!(
+                "{pinned}: a transaction of the past is open there and its coordinator does not end it. `millpond transactions \
+                 show` says what becomes of it; do not abort it before"
+            ),
             // A question failed, not the transaction.
             Err(error) if classify(&error) == Class::Stop => {
-                Err(self.log("look for open transactions", &error))
+                return Some(Event::Spoiled(self.log("look for open transactions", &error)));
             }
             Err(error) => {
-                let what = format!("open transactions of the past cannot be looked for yet: {error}");
-                tracing::warn!(lane = %self.name, "{what}");
-                self.pinned = Some(what);
-                Err(Class::Abortable)
+                thread::sleep(RETRY);
+                format!("open transactions of the past cannot be looked for yet: {error}")
             }
+        };
+        if self.pinned.as_ref() != Some(&what) {
+            tracing::warn!(lane = %self.name, "{what}");
+        }
+        self.pinned = Some(what);
+        Some(Event::Withheld)
+    }
+
+    /// Takes note that nothing is to be written: nothing is waited for either.
+    pub(crate) fn rests(&mut self) {
+        if self.pinned.take().is_some() {
+            self.goes_on();
         }
     }
 

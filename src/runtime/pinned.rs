@@ -97,14 +97,16 @@ impl Restorer {
         let mut dead: BTreeSet<String> = self.last_owners(request, sub)?.into_iter().collect();
         dead.extend(request.dead_ids.iter().cloned());
         self.check_wanted(request)?;
-        let (own, live) = (self.directory.transactional_ids(), self.shared.live_ids());
+        let own = self.directory.transactional_ids();
         let generation = self.shared.board().generation;
         let mut fenced = self.fenced.borrow_mut();
         fenced.retain(|(known, _)| *known == generation);
-        dead.retain(|id| !own.contains(id) && !live.contains(id));
+        dead.retain(|id| !own.contains(id));
         dead.retain(|id| !fenced.contains(&(generation, id.clone())));
         fence_dead(&self.settings.producer, &Vec::from_iter(dead), &self.shared, |id| {
-            let may = self.check_wanted(request).is_ok() && self.shared.is_member_since(None);
+            let may = self.check_wanted(request).is_ok()
+                && self.shared.is_member_since(None)
+                && !self.shared.live_ids().iter().any(|live| live == id);
             may && fenced.insert((generation, id.to_owned()))
         });
         Ok(())

@@ -206,6 +206,9 @@ impl StreamThread {
             self.process()?;
             self.observer.positions(&self.tasks);
             self.commit_if_due()?;
+            if self.since.is_none() && !self.tasks.iter().any(has_next) {
+                self.lane.rests();
+            }
             self.flush_stores()?;
             self.observer.publish(self.lane.phase());
             self.observer.stores(&self.tasks);

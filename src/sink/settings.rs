@@ -71,7 +71,8 @@ impl Settings {
         let mut config = ClientConfig::new();
         // An answer that never comes is waited for this long (default 60 s), also when stopping.
         config.set("socket.timeout.ms", "10000");
-        for (key, value) in fetch_limits(self.fetch_queue_bytes as u64) {
+        let message_max = self.consumer_overrides.get("message.max.bytes").and_then(|text| text.parse().ok());
+        for (key, value) in fetch_limits(self.fetch_queue_bytes as u64, message_max) {
             config.set(key, value);
         }
         for (key, value) in &self.consumer_overrides {

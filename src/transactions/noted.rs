@@ -20,6 +20,8 @@ pub enum Status {
 pub struct Noted {
     /// Producer id.
     pub producer_id: i64,
+    /// Its epoch.
+    pub producer_epoch: i16,
     /// State.
     pub status: Status,
     /// Partitions of the transaction.
@@ -48,7 +50,7 @@ pub fn noted(value: &[u8]) -> Option<Noted> {
         _ => return None,
     };
     let producer_id = i64::from_be_bytes(reader.take()?);
-    let _epoch: [u8; 2] = reader.take()?;
+    let producer_epoch = i16::from_be_bytes(reader.take()?);
     let _timeout: [u8; 4] = reader.take()?;
     let status = match i8::from_be_bytes(reader.take()?) {
         1 => Status::Ongoing,
@@ -67,7 +69,7 @@ pub fn noted(value: &[u8]) -> Option<Noted> {
             reader.skip_tags()?;
         }
     }
-    Some(Noted { producer_id, status, partitions })
+    Some(Noted { producer_id, producer_epoch, status, partitions })
 }
 
 /// Bytes that are not read yet.
@@ -132,7 +134,7 @@ mod tests {
     #[test]
     fn a_flexible_value_is_read() {
         let found = noted(&FLEXIBLE).unwrap();
-        assert_eq!((found.producer_id, found.status), (7, Status::PrepareCommit));
+        assert_eq!((found.producer_id, found.producer_epoch, found.status), (7, 3, Status::PrepareCommit));
         assert_eq!(found.partitions, [("t".to_owned(), 2), ("t".to_owned(), 5)]);
     }
 

@@ -10,7 +10,8 @@ use kafka_protocol::messages::describe_producers_request::TopicRequest;
 use kafka_protocol::messages::describe_producers_response::ProducerState;
 use kafka_protocol::messages::write_txn_markers_request::{WritableTxnMarker, WritableTxnMarkerTopic};
 use kafka_protocol::messages::{
-    DescribeConfigsRequest, DescribeProducersRequest, ProducerId, TopicName, WriteTxnMarkersRequest,
+    DescribeConfigsRequest, DescribeProducersRequest, DescribeTransactionsRequest, FindCoordinatorRequest,
+    ProducerId, TopicName, TransactionalId, WriteTxnMarkersRequest,
 };
 use kafka_protocol::protocol::StrBytes;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -25,15 +26,20 @@ use super::noted::{Noted, Status, noted, transactional_id};
 const DECISIONS: &str = "__transaction_state";
 /// Longest wait for metadata.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest time in which the log of the coordinators does not get longer or end.
+/// Longest time in which no partition of the coordinators' log that is not read yet gets longer or ends.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
-/// With it a broker takes records only of a transaction that the coordinator knows, so that what is open in a partition is the last
-/// transaction that the coordinator noted for it.
+/// With it a broker takes the first record of a transaction only if the coordinator knows it.
 const VERIFIES: &str = "transaction.partition.verification.enable";
 /// `CONFIG_RESOURCE_TYPE` of a broker.
 const BROKER: i8 = 4;
 const DESCRIBE_CONFIGS: i16 = 4;
 const DESCRIBE_PRODUCERS: i16 = 0;
+const DESCRIBE_TRANSACTIONS: i16 = 0;
+const FIND_COORDINATOR: i16 = 4;
+/// Kind of coordinator that ends transactions.
+const OF_TRANSACTIONS: i8 = 1;
+/// States in which a coordinator has nothing open.
+const AT_REST: [&str; 3] = ["Empty", "CompleteCommit", "CompleteAbort"];
 const WRITE_TXN_MARKERS: i16 = 1;
 
 /// How a transaction ends.
@@ -54,7 +60,8 @@ pub enum Verdict {
     Ongoing,
     /// Its coordinator had decided so and takes it for ended; this partition has no marker of it.
     Lost(End),
-    /// No coordinator noted a decision about it, or the partition's leader takes records that no coordinator knows of.
+    /// No coordinator noted a decision about it, several transactions may be open with different ones, or the partition's leader
+    /// takes records that no coordinator knows of.
     Unknown,
 }
 
@@ -107,6 +114,22 @@ pub enum SurveyError {
         /// Kafka's error code.
         code: i16,
     },
+    /// A topic is not there, or partitions of it have no leader: what is open in them cannot be known.
+    #[error("{topic}: {what}")]
+    Leaderless {
+        /// Topic.
+        topic: String,
+        /// What is missing.
+        what: String,
+    },
+    /// Its coordinator is at work for the same producer.
+    #[error("{id}: its coordinator says {state}; nothing is written while it is at work for this producer")]
+    Busy {
+        /// Transactional id.
+        id: String,
+        /// What its coordinator says of it.
+        state: String,
+    },
     /// The coordinators' log is not readable to its end.
     #[error("partitions {0:?} of {DECISIONS} cannot be read to their ends")]
     Unread(BTreeSet<i32>),
@@ -116,16 +139,21 @@ pub enum SurveyError {
 }
 
 /// Returns the transactions that are open in `topics`, with what their coordinators decided. `client` reads uncommitted, tells
-/// of partitions' ends, and is not used for anything else meanwhile.
+/// of partitions' ends, and is not used for anything else meanwhile. `keeps_order` says of a transactional id whether its
+/// producers write nothing over an open transaction of the past (ADR 6), so that what is open is the last one.
 ///
 /// # Errors
 /// [`SurveyError`].
-pub fn survey(client: &BaseConsumer, topics: &[&str]) -> Result<Vec<Found>, SurveyError> {
+pub fn survey(
+    client: &BaseConsumer,
+    topics: &[&str],
+    keeps_order: impl Fn(&str) -> bool,
+) -> Result<Vec<Found>, SurveyError> {
     let before = open(client, topics)?;
     if before.is_empty() {
         return Ok(before);
     }
-    let log = decisions(client)?;
+    let log = decisions(client, &before.iter().map(|found| found.producer_id).collect())?;
     // What is open now and was before the log was read was not just about to be ended.
     let mut still = open(client, topics)?;
     let key = |found: &Found| (found.topic.clone(), found.partition, found.producer_id, found.first_offset);
@@ -141,7 +169,8 @@ pub fn survey(client: &BaseConsumer, topics: &[&str]) -> Result<Vec<Found>, Surv
     for found in &mut still {
         let Some((id, noted)) = log.get(&found.producer_id) else { continue };
         found.transactional_id = Some(id.clone());
-        let verdict = judge(noted, &(found.topic.clone(), found.partition));
+        let here = (found.topic.clone(), found.partition);
+        let verdict = judge(noted, &here, found.producer_epoch, keeps_order(id));
         if verdict == Verdict::Ongoing || !unverified.contains(&found.leader_id) {
             found.verdict = verdict;
         }
@@ -149,17 +178,28 @@ pub fn survey(client: &BaseConsumer, topics: &[&str]) -> Result<Vec<Found>, Surv
     Ok(still)
 }
 
-/// Says what becomes of the open transaction of a producer in a partition, from all that its coordinator noted, oldest first.
-fn judge(noted: &[Noted], here: &(String, i32)) -> Verdict {
+/// Says what becomes of the open transaction of a producer, by its `epoch`, in a partition, from all that its coordinator noted,
+/// oldest first.
+fn judge(noted: &[Noted], here: &(String, i32), epoch: i16, keeps_order: bool) -> Verdict {
     let lists = |noted: &&Noted| noted.partitions.contains(here);
     if noted.last().is_some_and(|last| lists(&last)) {
         return Verdict::Ongoing;
     }
-    match noted.iter().rev().find(lists).map(|noted| noted.status) {
-        Some(Status::PrepareCommit) => Verdict::Lost(End::Commit),
-        Some(Status::PrepareAbort) => Verdict::Lost(End::Abort),
-        _ => Verdict::Unknown,
-    }
+    // A coordinator that aborts by itself takes the next epoch.
+    let is_decision = |noted: &&Noted| match noted.status {
+        Status::PrepareCommit => noted.producer_epoch == epoch,
+        Status::PrepareAbort => [epoch, epoch.saturating_add(1)].contains(&noted.producer_epoch),
+        _ => false,
+    };
+    let end = match noted.iter().rev().find(lists).filter(is_decision).map(|noted| noted.status) {
+        Some(Status::PrepareCommit) => End::Commit,
+        Some(Status::PrepareAbort) => End::Abort,
+        _ => return Verdict::Unknown,
+    };
+    // Of a producer that writes over what is open, several transactions may be.
+    let mut decisions = noted.iter().filter(lists).filter(is_decision);
+    let is_other = |noted: &Noted| (noted.status == Status::PrepareCommit) != (end == End::Commit);
+    if !keeps_order && decisions.any(is_other) { Verdict::Unknown } else { Verdict::Lost(end) }
 }
 
 /// Says whether a broker takes records only of transactions that their coordinators know.
@@ -169,18 +209,26 @@ fn verifies(id: i32, address: &str) -> Result<bool, SurveyError> {
         .with_resource_name(StrBytes::from_string(id.to_string()))
         .with_configuration_keys(Some(vec![StrBytes::from_static_str(VERIFIES)]));
     let request = DescribeConfigsRequest::default().with_resources(vec![broker]);
-    let answer = resolve(address).and_then(|at| ask(at, DESCRIBE_CONFIGS, &request));
-    let answer = answer.map_err(|source| SurveyError::Silent { broker: address.to_owned(), source })?;
+    let answer = asked(address, DESCRIBE_CONFIGS, &request)?;
     let mut configs = answer.results.iter().flat_map(|result| &result.configs);
     let found = configs.find(|config| config.name.as_str() == VERIFIES);
     Ok(found.and_then(|config| config.value.as_ref()).is_some_and(|value| value.as_str() == "true"))
 }
 
-/// Writes the marker that its coordinator owes to a partition.
+/// Writes the marker that its coordinator owes to a partition, if its coordinator is at rest and the transaction still open.
+/// Returns whether it was.
 ///
 /// # Errors
 /// [`SurveyError`].
-pub fn end(found: &Found, end: End) -> Result<(), SurveyError> {
+pub fn end(client: &BaseConsumer, found: &Found, end: End) -> Result<bool, SurveyError> {
+    at_rest(client, found)?;
+    let same = |now: &Found| {
+        (now.partition, now.producer_id, now.producer_epoch, now.first_offset)
+            == (found.partition, found.producer_id, found.producer_epoch, found.first_offset)
+    };
+    if !open(client, &[&found.topic])?.iter().any(same) {
+        return Ok(false);
+    }
     let topics = WritableTxnMarkerTopic::default().with_name(name(&found.topic));
     let marker = WritableTxnMarker::default()
         .with_producer_id(ProducerId(found.producer_id))
@@ -189,9 +237,7 @@ pub fn end(found: &Found, end: End) -> Result<(), SurveyError> {
         .with_topics(vec![topics.with_partition_indexes(vec![found.partition])])
         .with_coordinator_epoch(found.coordinator_epoch);
     let request = WriteTxnMarkersRequest::default().with_markers(vec![marker]);
-    let silent = |source| SurveyError::Silent { broker: found.leader.clone(), source };
-    let answer =
-        resolve(&found.leader).and_then(|at| ask(at, WRITE_TXN_MARKERS, &request)).map_err(silent)?;
+    let answer = asked(&found.leader, WRITE_TXN_MARKERS, &request)?;
     let topics = answer.markers.into_iter().flat_map(|marker| marker.topics);
     match topics.flat_map(|topic| topic.partitions).find(|answer| answer.error_code != 0) {
         Some(answer) => Err(SurveyError::Refused {
@@ -199,33 +245,79 @@ pub fn end(found: &Found, end: End) -> Result<(), SurveyError> {
             partition: found.partition,
             code: answer.error_code,
         }),
-        None => Ok(()),
+        None => Ok(true),
     }
+}
+
+/// Makes sure that the coordinator of a transaction has nothing open for its transactional id.
+fn at_rest(client: &BaseConsumer, found: &Found) -> Result<(), SurveyError> {
+    let id = found.transactional_id.clone().unwrap_or_default();
+    let busy = |state: String| SurveyError::Busy { id: id.clone(), state };
+    let request = FindCoordinatorRequest::default()
+        .with_key_type(OF_TRANSACTIONS)
+        .with_coordinator_keys(vec![StrBytes::from_string(id.clone())]);
+    let answer = asked(&found.leader, FIND_COORDINATOR, &request)?;
+    let node = answer.coordinators.first().filter(|node| node.error_code == 0);
+    let node = node.map(|node| node.node_id.0).ok_or_else(|| busy("nothing: it is not known".to_owned()))?;
+    let metadata = client.fetch_metadata(Some(&found.topic), ANSWER_TIMEOUT)?;
+    let address = metadata.brokers().iter().find(|broker| broker.id() == node);
+    let address = address.map(|broker| format!("{}:{}", broker.host(), broker.port()));
+    let address = address.ok_or_else(|| busy(format!("nothing: broker {node} is gone")))?;
+    let ids = vec![TransactionalId(StrBytes::from_string(id.clone()))];
+    let request = DescribeTransactionsRequest::default().with_transactional_ids(ids);
+    let answer = asked(&address, DESCRIBE_TRANSACTIONS, &request)?;
+    match answer.transaction_states.first() {
+        Some(state) if state.error_code == 0 && AT_REST.contains(&state.transaction_state.as_str()) => Ok(()),
+        Some(state) if state.error_code == 0 => Err(busy(state.transaction_state.to_string())),
+        Some(state) => Err(busy(format!("error {}", state.error_code))),
+        None => Err(busy("nothing".to_owned())),
+    }
+}
+
+fn asked<R: kafka_protocol::protocol::Request>(
+    broker: &str,
+    version: i16,
+    request: &R,
+) -> Result<R::Response, SurveyError> {
+    let answer = resolve(broker).and_then(|at| ask(at, version, request));
+    answer.map_err(|source| SurveyError::Silent { broker: broker.to_owned(), source })
 }
 
 /// Returns what is open in `topics`, by what their leaders say.
 fn open(client: &BaseConsumer, topics: &[&str]) -> Result<Vec<Found>, SurveyError> {
     let metadata = client.fetch_metadata(None, ANSWER_TIMEOUT)?;
+    for topic in topics {
+        let leaderless = |what: String| SurveyError::Leaderless { topic: (*topic).to_owned(), what };
+        let found = metadata.topics().iter().find(|found| found.name() == *topic);
+        let partitions = found.map(rdkafka::metadata::MetadataTopic::partitions).unwrap_or_default();
+        if partitions.is_empty() {
+            return Err(leaderless("it does not exist".to_owned()));
+        }
+        let known: BTreeSet<i32> =
+            metadata.brokers().iter().map(rdkafka::metadata::MetadataBroker::id).collect();
+        if let Some(partition) = partitions.iter().find(|partition| !known.contains(&partition.leader())) {
+            return Err(leaderless(format!("partition {} has no leader", partition.id())));
+        }
+    }
     let mut all = Vec::new();
     for broker in metadata.brokers() {
         let leader = format!("{}:{}", broker.host(), broker.port());
-        let asked: Vec<_> = metadata
+        let led: Vec<_> = metadata
             .topics()
             .iter()
             .filter(|topic| topics.contains(&topic.name()))
             .map(|topic| {
-                let led = topic.partitions().iter().filter(|partition| partition.leader() == broker.id());
-                let led = led.map(rdkafka::metadata::MetadataPartition::id).collect();
+                let of_it = topic.partitions().iter().filter(|partition| partition.leader() == broker.id());
+                let led = of_it.map(rdkafka::metadata::MetadataPartition::id).collect();
                 TopicRequest::default().with_name(name(topic.name())).with_partition_indexes(led)
             })
             .filter(|topic| !topic.partition_indexes.is_empty())
             .collect();
-        if asked.is_empty() {
+        if led.is_empty() {
             continue;
         }
-        let request = DescribeProducersRequest::default().with_topics(asked);
-        let answer = resolve(&leader).and_then(|at| ask(at, DESCRIBE_PRODUCERS, &request));
-        let answer = answer.map_err(|source| SurveyError::Silent { broker: leader.clone(), source })?;
+        let request = DescribeProducersRequest::default().with_topics(led);
+        let answer = asked(&leader, DESCRIBE_PRODUCERS, &request)?;
         for topic in answer.topics {
             for partition in topic.partitions {
                 let at = (topic.name.to_string(), partition.partition_index);
@@ -259,36 +351,50 @@ fn found(at: &(String, i32), producer: &ProducerState, leader: (i32, &str)) -> O
     })
 }
 
-/// Reads all that the coordinators noted, by producer id: its transactional id, and its records, oldest first.
-fn decisions(client: &BaseConsumer) -> Result<BTreeMap<i64, (String, Vec<Noted>)>, SurveyError> {
+/// Reads all that the coordinators noted of `producers`, by producer id: its transactional id, and its records, oldest first.
+fn decisions(
+    client: &BaseConsumer,
+    producers: &BTreeSet<i64>,
+) -> Result<BTreeMap<i64, (String, Vec<Noted>)>, SurveyError> {
     let metadata = client.fetch_metadata(Some(DECISIONS), ANSWER_TIMEOUT)?;
     let mut from = TopicPartitionList::new();
+    // Up to where each partition is read at least: a replica that has just become the leader may not know its end at once.
+    let mut left = BTreeMap::new();
     for partition in metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions) {
+        let (_, end) = client.fetch_watermarks(DECISIONS, partition.id(), ANSWER_TIMEOUT)?;
         from.add_partition_offset(DECISIONS, partition.id(), Offset::Beginning)?;
+        left.insert(partition.id(), end);
     }
-    let mut left: BTreeSet<i32> = from.elements().iter().map(|element| element.partition()).collect();
     client.assign(&from)?;
     let (mut heard, mut log) = (Instant::now(), BTreeMap::<_, (String, Vec<_>)>::new());
     while !left.is_empty() {
         match client.poll(Duration::from_millis(100)) {
             Some(Ok(record)) => {
-                heard = Instant::now();
+                if left.contains_key(&record.partition()) {
+                    heard = Instant::now();
+                }
                 let Some(id) = record.key().and_then(transactional_id) else { continue };
                 // A transactional id that expired has no value any more.
                 let Some(value) = record.payload() else { continue };
                 let noted = noted(value).ok_or(SurveyError::Form)?;
-                log.entry(noted.producer_id).or_insert_with(|| (id, Vec::new())).1.push(noted);
+                if producers.contains(&noted.producer_id) {
+                    log.entry(noted.producer_id).or_insert_with(|| (id, Vec::new())).1.push(noted);
+                }
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => {
-                heard = Instant::now();
-                left.remove(&partition);
+                let at = client.position()?;
+                let at = at.find_partition(DECISIONS, partition).and_then(|at| at.offset().to_raw());
+                if left.get(&partition).is_some_and(|end| *end == 0 || at.is_some_and(|at| at >= *end)) {
+                    heard = Instant::now();
+                    left.remove(&partition);
+                }
             }
             Some(Err(error)) => tracing::warn!(%error, "{DECISIONS}"),
             None => {}
         }
         if heard.elapsed() > SILENCE_MAX {
             client.unassign()?;
-            return Err(SurveyError::Unread(left));
+            return Err(SurveyError::Unread(left.into_keys().collect()));
         }
     }
     client.unassign()?;
@@ -308,29 +414,49 @@ fn resolve(address: &str) -> io::Result<SocketAddr> {
 mod tests {
     use super::*;
 
-    fn step(status: Status, partitions: &[i32]) -> Noted {
+    fn step(status: Status, epoch: i16, partitions: &[i32]) -> Noted {
         let partitions = partitions.iter().map(|partition| ("t".to_owned(), *partition)).collect();
-        Noted { producer_id: 1, status, partitions }
+        Noted { producer_id: 1, producer_epoch: epoch, status, partitions }
+    }
+
+    fn judged(log: &[&Noted], keeps_order: bool) -> Verdict {
+        let log: Vec<_> = log.iter().map(|noted| (*noted).clone()).collect();
+        judge(&log, &("t".to_owned(), 1), 3, keeps_order)
     }
 
     #[test]
     fn what_becomes_of_a_transaction_follows_from_the_last_record_that_lists_its_partition() {
-        let here = ("t".to_owned(), 1);
-        let over = step(Status::Other, &[]);
-        let (commit, abort) = (step(Status::PrepareCommit, &[0, 1]), step(Status::PrepareAbort, &[1]));
-        let ongoing = step(Status::Ongoing, &[0, 1]);
-        let elsewhere = step(Status::Ongoing, &[0]);
-        let judged =
-            |log: &[&Noted]| judge(&log.iter().map(|noted| (*noted).clone()).collect::<Vec<_>>(), &here);
-        assert_eq!(judged(&[&ongoing, &commit, &over]), Verdict::Lost(End::Commit));
-        assert_eq!(judged(&[&ongoing, &commit, &over, &ongoing, &abort, &over]), Verdict::Lost(End::Abort));
-        // Another transaction without the partition has begun since.
-        assert_eq!(judged(&[&ongoing, &abort, &over, &elsewhere]), Verdict::Lost(End::Abort));
-        assert_eq!(judged(&[&ongoing]), Verdict::Ongoing);
-        assert_eq!(judged(&[&ongoing, &commit]), Verdict::Ongoing);
-        // Its decision is missing: nobody may guess.
-        assert_eq!(judged(&[&ongoing, &over]), Verdict::Unknown);
-        assert_eq!(judged(&[&over]), Verdict::Unknown);
-        assert_eq!(judged(&[]), Verdict::Unknown);
+        let over = step(Status::Other, 3, &[]);
+        let (commit, abort) = (step(Status::PrepareCommit, 3, &[0, 1]), step(Status::PrepareAbort, 3, &[1]));
+        let fencing = step(Status::PrepareAbort, 4, &[1]);
+        let ongoing = step(Status::Ongoing, 3, &[0, 1]);
+        let elsewhere = step(Status::Ongoing, 3, &[0]);
+        for keeps_order in [false, true] {
+            let judged = |log: &[&Noted]| judged(log, keeps_order);
+            assert_eq!(judged(&[&ongoing, &commit, &over]), Verdict::Lost(End::Commit));
+            assert_eq!(
+                judged(&[&ongoing, &commit, &over, &ongoing, &commit, &over]),
+                Verdict::Lost(End::Commit)
+            );
+            // Another transaction without the partition has begun since.
+            assert_eq!(judged(&[&ongoing, &abort, &over, &elsewhere]), Verdict::Lost(End::Abort));
+            assert_eq!(judged(&[&ongoing, &fencing, &over]), Verdict::Lost(End::Abort));
+            assert_eq!(judged(&[&ongoing]), Verdict::Ongoing);
+            assert_eq!(judged(&[&ongoing, &commit]), Verdict::Ongoing);
+            // Its decision is missing: nobody may guess.
+            assert_eq!(judged(&[&ongoing, &over]), Verdict::Unknown);
+            assert_eq!(judged(&[&ongoing, &commit, &over, &ongoing, &over]), Verdict::Unknown);
+            assert_eq!(judged(&[&over]), Verdict::Unknown);
+            assert_eq!(judged(&[]), Verdict::Unknown);
+            // What was decided for another epoch is another transaction.
+            let older = step(Status::PrepareCommit, 2, &[1]);
+            let newer = step(Status::PrepareCommit, 4, &[1]);
+            assert_eq!(judged(&[&older, &over]), Verdict::Unknown);
+            assert_eq!(judged(&[&newer, &over]), Verdict::Unknown);
+        }
+        // Either may be what is open, unless the producer wrote nothing over an open one.
+        let both = [&ongoing, &commit, &over, &ongoing, &abort, &over];
+        assert_eq!(judged(&both, false), Verdict::Unknown);
+        assert_eq!(judged(&both, true), Verdict::Lost(End::Abort));
     }
 }

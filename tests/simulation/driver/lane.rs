@@ -61,6 +61,7 @@ fn name(event: &Event) -> &'static str {
         Event::Begin(_) => "Begin",
         Event::Due => "Due",
         Event::Spoiled(_) => "Spoiled",
+        Event::Withheld => "Withheld",
         Event::Produced { .. } => "Produced",
         Event::OffsetsReply { result: Ok(()), .. } => "OffsetsReply",
         Event::OffsetsReply { .. } => "OffsetsReply error",
