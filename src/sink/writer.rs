@@ -149,9 +149,14 @@ impl Writer {
         let target: BTreeSet<_> =
             self.target.borrow_and_update().iter().filter(|p| (self.is_mine)(p)).cloned().collect();
         let released = |partition: &Arc<Partition>| !target.contains(partition);
-        self.wanted.retain(|partition, _| !released(partition));
+        for (partition, _) in self.wanted.extract_if(.., |partition, _| released(partition)) {
+            self.shared.relieve(&taking(&self.name, &partition));
+        }
         for (partition, _) in self.taken.extract_if(.., |partition, _| released(partition)) {
             self.reader.send(Command::Release { partition });
+        }
+        if target.is_empty() {
+            self.shared.relieve(&self.name);
         }
         let now = Instant::now();
         for partition in target {
@@ -212,7 +217,7 @@ impl Writer {
 
     /// Draws the consequence of an attempt to take a partition.
     fn settle(&mut self, partition: &Arc<Partition>, outcome: Result<(), NotTaken>) -> Result<(), Failure> {
-        let who = format!("{} taking {partition}", self.name);
+        let who = taking(&self.name, partition);
         let Some(wanted) = self.wanted.get_mut(partition) else {
             return Ok(());
         };
@@ -240,4 +245,9 @@ impl Writer {
         self.shared.trouble(&who, wanted.backoff.attempts(), &error);
         Ok(())
     }
+}
+
+/// Returns who has trouble when a writer cannot take a partition.
+fn taking(writer: &str, partition: &Partition) -> String {
+    format!("{writer} taking {partition}")
 }

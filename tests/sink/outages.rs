@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use millpond::sink::State;
+use millpond::sink::{State, Target};
 
 use super::cluster::{End, Writer};
 use super::database::server;
@@ -47,6 +47,29 @@ fn postgres_stopped_and_started_under_load_loses_and_repeats_nothing() {
         sink.drained(&rig).await;
         assert!(sink.metric("millpond_sink_retries_total") >= 3.0);
         assert_exact(&rig.accounts, 2, &rig.database).await;
+        sink.stop().await;
+    });
+}
+
+#[test]
+fn what_is_taken_away_while_the_database_is_down_is_no_trouble_any_more() {
+    run(async {
+        let mut postgres = OwnPostgres::start();
+        let rig = Rig::on(&postgres.url(), "taken-away", 2).await;
+        let sink = rig.sink();
+        sink.drained(&rig).await;
+        sink.handle.set_target(&Target::new());
+        sink.wait("nothing is taken", |status| status.partitions.is_empty()).await;
+        postgres.stop(StopMode::Immediate);
+        sink.handle.set_target(&rig.target());
+        let is_retrying = |state: &State| matches!(state, State::Retrying { .. });
+        sink.wait("retrying", |status| is_retrying(&status.state)).await;
+        // Another process takes them.
+        sink.handle.set_target(&Target::new());
+        sink.wait("nothing is retried", |status| status.state == State::Running).await;
+        postgres.restart();
+        sink.handle.set_target(&rig.target());
+        sink.drained(&rig).await;
         sink.stop().await;
     });
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::world::World;
@@ -34,15 +35,18 @@ fn partitions(client: &BaseConsumer, topic: &str) -> i32 {
 impl Ends {
     /// Asks for the ends of `topic`.
     pub(crate) fn of(world: &World, topic: &str) -> Self {
-        let ends = |isolation| {
+        Self::try_of(world, topic).unwrap_or_else(|error| panic!("{topic}: {error}"))
+    }
+
+    /// The same, of brokers that may not answer.
+    pub(crate) fn try_of(world: &World, topic: &str) -> Result<Self, KafkaError> {
+        let ends = |isolation: &str| -> Result<Vec<i64>, KafkaError> {
             let client = client(world, isolation);
-            let end = |partition| {
-                let found = client.fetch_watermarks(topic, partition, TIMEOUT);
-                found.unwrap_or_else(|error| panic!("{topic}-{partition}: {error}")).1
-            };
-            (0..partitions(&client, topic)).map(end).collect()
+            let metadata = client.fetch_metadata(Some(topic), TIMEOUT)?;
+            let found = metadata.topics().iter().flat_map(|topic| topic.partitions());
+            found.map(|found| Ok(client.fetch_watermarks(topic, found.id(), TIMEOUT)?.1)).collect()
         };
-        Self { last_stable: ends("read_committed"), high_watermark: ends("read_uncommitted") }
+        Ok(Self { last_stable: ends("read_committed")?, high_watermark: ends("read_uncommitted")? })
     }
 
     /// Returns the partitions whose end is covered by an open transaction.

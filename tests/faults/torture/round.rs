@@ -160,7 +160,9 @@ impl<'a> Round<'a> {
 
     fn is_open(&self) -> bool {
         let topics = [self.world.changelog(), self.world.topic("account.events")];
-        self.servers.is_up() && topics.iter().any(|topic| Ends::of(&self.world, topic).is_open())
+        // A broker that has just been started may not answer.
+        let is_open = |topic: &String| Ends::try_of(&self.world, topic).is_ok_and(|ends| ends.is_open());
+        self.servers.is_up() && topics.iter().any(is_open)
     }
 
     fn heal(&mut self, tally: &mut Tally) {
