@@ -9,6 +9,7 @@ mod load;
 mod migrate;
 mod offsets;
 mod output;
+mod reader;
 mod run;
 mod topics;
 mod topology;

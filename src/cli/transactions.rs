@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use rdkafka::ClientConfig;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use super::output::{Format, counted, json, print, say, table, trimmed};
+use super::reader::reader;
 use super::{Exit, Failure, Global};
 use crate::app::App;
 use crate::config::Config;
@@ -68,7 +67,7 @@ pub(super) fn run(global: &Global, command: &TransactionsCommand) -> Result<Exit
     match command {
         TransactionsCommand::Show(args) => {
             let config = global.load()?.config;
-            print(&shown(&found(&config, args.app)?, args.output)?)?;
+            print(&shown(&found(&client(&config)?, &config, args.app)?, args.output)?)?;
             Ok(Exit::Ok)
         }
         TransactionsCommand::End(args) => end(global, args),
@@ -77,7 +76,8 @@ pub(super) fn run(global: &Global, command: &TransactionsCommand) -> Result<Exit
 
 fn end(global: &Global, args: &EndArgs) -> Result<Exit, Failure> {
     let config = global.load()?.config;
-    let mut all = found(&config, args.app)?;
+    let client = client(&config)?;
+    let mut all = found(&client, &config, args.app)?;
     all.retain(|found| matches!(found.verdict, Verdict::Lost(_)));
     print(&shown(&all, args.output)?)?;
     if all.is_empty() {
@@ -91,7 +91,6 @@ fn end(global: &Global, args: &EndArgs) -> Result<Exit, Failure> {
         ));
         return Ok(Exit::Planned);
     }
-    let client = client(&config).map_err(|error| failed(&config, &SurveyError::Kafka(error)))?;
     let mut written = 0;
     for found in &all {
         if let Verdict::Lost(how) = found.verdict {
@@ -103,8 +102,8 @@ fn end(global: &Global, args: &EndArgs) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Returns what is open in the topics that the application writes to, and in its group's offsets.
-fn found(config: &Config, app: App) -> Result<Vec<Found>, Failure> {
+/// Returns a client that reads uncommitted, if brokers can be asked directly as well.
+fn client(config: &Config) -> Result<BaseConsumer, Failure> {
     let protocol = config.kafka.consumer.iter().find(|(key, _)| *key == "security.protocol");
     if let Some((_, protocol)) = protocol.filter(|(_, protocol)| !protocol.eq_ignore_ascii_case("plaintext"))
     {
@@ -113,8 +112,20 @@ fn found(config: &Config, app: App) -> Result<Vec<Found>, Failure> {
                     --set kafka.brokers=host:port and without kafka.consumer.security.protocol";
         return Err(Failure::new(Exit::Precondition, "millpond::transactions::secured", message).help(help));
     }
+    reader(config, "read_uncommitted").map_err(|error| failed(config, &SurveyError::Kafka(error)))
+}
+
+/// Returns what is open in the topics that the application writes to, and in its group's offsets.
+fn found(client: &BaseConsumer, config: &Config, app: App) -> Result<Vec<Found>, Failure> {
     let topology = super::topology::of(app, config)?;
-    let mut topics = vec![OFFSETS.to_owned()];
+    // Before anybody has committed anything there are none.
+    let offsets = client.fetch_metadata(Some(OFFSETS), ANSWER_TIMEOUT);
+    let offsets = offsets.map_err(|error| failed(config, &SurveyError::Kafka(error)))?;
+    let partitions = offsets.topics().iter().map(|topic| topic.partitions().len()).sum();
+    let mut topics = vec![];
+    if partitions > 0 {
+        topics.push(OFFSETS.to_owned());
+    }
     for sub in topology.sub_topologies() {
         topics.push(sub.changelog_topic(topology.app()));
         topics.extend(sub.sinks().iter().map(|sink| sink.topic.clone()));
@@ -122,14 +133,10 @@ fn found(config: &Config, app: App) -> Result<Vec<Found>, Failure> {
     topics.sort_unstable();
     topics.dedup();
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-    let client = client(config).map_err(|error| failed(config, &SurveyError::Kafka(error)))?;
     let prefix = format!("{}-", config.app.id);
-    let found = transactions::survey(&client, &topics, |id| id.starts_with(&prefix));
+    let found = transactions::survey(client, &topics, |id| id.starts_with(&prefix));
     let mut found = found.map_err(|error| failed(config, &error))?;
     // Where the group's offsets are; others' may be there as well.
-    let metadata = client.fetch_metadata(Some(OFFSETS), ANSWER_TIMEOUT);
-    let metadata = metadata.map_err(|error| failed(config, &SurveyError::Kafka(error)))?;
-    let partitions = metadata.topics().iter().map(|topic| topic.partitions().len()).sum();
     let own = offsets_partition(&config.app.id, partitions);
     found.retain(|found| found.topic != OFFSETS || found.partition == own);
     found.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
@@ -144,31 +151,18 @@ fn offsets_partition(group: &str, partitions: usize) -> i32 {
     i32::try_from(partitions).map_or(0, |partitions| positive.checked_rem(partitions).unwrap_or(0))
 }
 
-fn client(config: &Config) -> Result<BaseConsumer, rdkafka::error::KafkaError> {
-    let mut client = ClientConfig::new();
-    config.kafka.consumer.apply(&mut client);
-    client
-        .set("bootstrap.servers", config.kafka.brokers.to_string())
-        // Joins nothing and commits nothing.
-        .set("group.id", format!("{}.transactions", config.app.id))
-        .set("isolation.level", "read_uncommitted")
-        .set("enable.auto.commit", "false")
-        .set("enable.partition.eof", "true")
-        .set("auto.offset.reset", "earliest")
-        .set("allow.auto.create.topics", "false")
-        .set("fetch.wait.max.ms", "20")
-        .set_log_level(RDKafkaLogLevel::Emerg)
-        .create()
-}
-
 fn failed(config: &Config, error: &SurveyError) -> Failure {
     let brokers = &config.kafka.brokers;
     let message = format!("the transactions on {brokers} cannot be looked at or ended: {error}");
-    Failure::new(Exit::Failed, "millpond::transactions", message).help(
-        "brokers are asked directly, at the addresses that they advertise, without encryption and login; reading \
-         __transaction_state and writing markers need rights on the cluster; a broker that has just started may not \
-         answer yet",
-    )
+    match error {
+        SurveyError::Leaderless { .. } => Failure::new(Exit::Precondition, "millpond::transactions", message)
+            .help("`millpond topics check` says what is wrong with the application's topics"),
+        _ => Failure::new(Exit::Failed, "millpond::transactions", message).help(
+            "brokers are asked directly, at the addresses that they advertise, without encryption and login; reading \
+             __transaction_state and writing markers need rights on the cluster; a broker that has just started may \
+             not answer yet",
+        ),
+    }
 }
 
 fn shown(all: &[Found], format: Format) -> Result<String, Failure> {

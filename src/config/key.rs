@@ -88,7 +88,7 @@ keys! {
     topics.deadletter.partitions: "its partitions";
     topics.deadletter.replication: "its replicas when created";
     topics.changelog.replication: "replicas of changelog topics when created";
-    fetch.queue_bytes: "most bytes fetched and not yet read, per consumer";
+    fetch.queue_bytes: "bytes fetched and not yet read, per partition, from which on no more is fetched";
     sink.postgres.url: "connection URL of PostgreSQL, postgres://user:password@host/database";
     sink.batch_rows: "most rows per database transaction";
     on_poison.orders: "what becomes of an order that cannot be understood: dlq or stop";

@@ -143,7 +143,7 @@ section! {
 section! {
     /// Fetching.
     Fetch {
-        /// Most bytes fetched and not yet read, per consumer.
+        /// Bytes fetched and not yet read of a partition from which on no more of it is fetched.
         queue_bytes: Size,
     }
 }

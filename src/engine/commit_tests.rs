@@ -298,6 +298,17 @@ fn slow_calls_make_the_producer_impure() {
 }
 
 #[test]
+fn a_withheld_transaction_leaves_its_producer_pure_and_is_done_again() {
+    let withheld = || vec![Event::Begin(members()), Event::Due, Event::Withheld];
+    assert_eq!(run(withheld()).1, [Action::Abort]);
+    let mut aborted = withheld();
+    aborted.push(abort(Ok(())));
+    assert!(matches!(run(aborted.clone()).1[..], [Action::Redo(_)]));
+    aborted.push(Event::RolledBack);
+    assert_eq!(run(aborted).0.phase(), Phase::Idle);
+}
+
+#[test]
 fn a_slow_flush_makes_the_producer_impure_only_when_an_abort_follows() {
     let slow_flush = || Event::Produced { took: at(80), snapshot: snapshot() };
     let begun = || vec![Event::Begin(members()), Event::Due, slow_flush()];

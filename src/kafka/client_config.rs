@@ -61,8 +61,9 @@ impl ClientConfig {
     }
 }
 
-/// Bytes that a message needs in memory beside its payload while it waits, in librdkafka's queue or taken over from it: measured
-/// at 500, a small payload in a shared answer not counted.
+/// Bytes that a waiting message is taken to need in memory beside its payload, in librdkafka's queue or taken over from it. Chosen,
+/// not measured: a heap profile under load showed librdkafka's records of waiting messages to be as large as the answers that
+/// hold their payloads.
 pub const MESSAGE_OVERHEAD: usize = 1024;
 
 /// Returns the settings of a consumer that bound what it has fetched and nobody has taken yet: bytes and messages, which

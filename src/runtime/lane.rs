@@ -11,7 +11,7 @@ use super::board::Wait;
 use super::lane_error::{LaneError, refusal};
 use super::lane_outcome::Outcome;
 use super::owned_task::OwnedTask;
-use super::past_ends::{PastEnds, Written};
+use super::past_ends::{Written, await_ends};
 use super::settings::Settings;
 use super::shared::Shared;
 use crate::engine::{Action, Class, Commit, Event, Judgement, Nonce, Phase, Reason, judge};
@@ -49,7 +49,6 @@ pub(crate) struct Lane {
     hung: bool,
     /// When the coordinator last said that another producer took this one's place.
     fenced: Option<Instant>,
-    past_ends: PastEnds,
     /// What pins a partition that is to be written to, in words.
     pinned: Option<String>,
 }
@@ -77,7 +76,6 @@ impl Lane {
             refusal: None,
             hung: false,
             fenced: None,
-            past_ends: PastEnds::default(),
             pinned: None,
             shared,
             cluster,
@@ -306,9 +304,8 @@ impl Lane {
         if is(Mutant::LostEndTaken) {
             return None;
         }
-        let what = match self.past_ends.wait(&self.cluster, &written, stamp) {
+        let what = match await_ends(&self.cluster, &written, stamp) {
             Ok(None) => {
-                self.past_ends.writes(&written);
                 self.pinned = None;
                 return None;
             }
@@ -489,7 +486,6 @@ impl Lane {
                 let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
                 tracing::info!(lane = %self.name, ms, "producer runs");
                 self.producer = Some(producer);
-                self.past_ends.clear();
                 self.fenced = None;
                 Ok(true)
             }

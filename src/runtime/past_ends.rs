@@ -1,4 +1,4 @@
-//! Whether transactions of the past have their ends in every partition that a producer is to write to (ADR 6).
+//! Whether transactions of the past have their ends in every partition that a transaction is to write to (ADR 6).
 //!
 //! A cluster may lose an end (docs/reliability.md, "What Kafka itself loses"): the coordinator takes a transaction for
 //! complete, and a partition has no marker of it. The next marker of the same producer id then ends both: what was aborted
@@ -27,77 +27,44 @@ pub(super) struct Written {
     pub inputs: BTreeSet<(String, u32)>,
 }
 
-/// What a producer knows of what it writes to.
-#[derive(Debug, Default)]
-pub(super) struct PastEnds {
-    /// Partitions in which nothing is left open.
-    ended: BTreeSet<(String, u32)>,
-    /// Inputs whose committed offsets are stable.
-    stable: BTreeSet<(String, u32)>,
-}
-
-impl PastEnds {
-    /// Forgets everything: another producer begins.
-    pub(super) fn clear(&mut self) {
-        self.ended.clear();
-        self.stable.clear();
+/// Waits for a while until nothing is open below its end in what is to be written, and no offset to be sent is pending;
+/// returns what still is, in words.
+///
+/// # Errors
+/// When a leader or the group's coordinator does not answer.
+pub(super) fn await_ends(
+    cluster: &Cluster,
+    written: &Written,
+    mut stamp: impl FnMut(),
+) -> Result<Option<String>, CallError> {
+    if written.partitions.is_empty() {
+        return Ok(None);
     }
-
-    /// Takes note that a transaction is written now, whose own end is yet to be seen.
-    pub(super) fn writes(&mut self, written: &Written) {
-        self.ended.retain(|partition| !written.partitions.contains(partition));
-        self.stable.retain(|input| !written.inputs.contains(input));
+    let begun = Instant::now();
+    let mut open: Vec<_> = written.partitions.iter().cloned().collect();
+    let mut ends = cluster.high_watermarks(&refs(&open))?;
+    loop {
+        let stable = cluster.last_stable(&refs(&open))?;
+        let left = open.into_iter().zip(ends).zip(stable);
+        (open, ends) = left.filter(|((_, end), stable)| stable < end).map(|(left, _)| left).unzip();
+        if open.is_empty() {
+            break;
+        }
+        if begun.elapsed() > PATIENCE {
+            let pinned = open.iter().map(|(topic, partition)| format!("{topic}-{partition}"));
+            return Ok(Some(pinned.collect::<Vec<_>>().join(", ")));
+        }
+        stamp();
+        std::thread::sleep(LOOK);
     }
-
-    /// Waits for a while until nothing is open below its end in what is to be written, and no offset to be sent is pending;
-    /// returns what still is, in words. Asks only about what it does not know yet.
-    ///
-    /// # Errors
-    /// When a leader or the group's coordinator does not answer.
-    pub(super) fn wait(
-        &mut self,
-        cluster: &Cluster,
-        written: &Written,
-        mut stamp: impl FnMut(),
-    ) -> Result<Option<String>, CallError> {
-        let begun = Instant::now();
-        let fresh: Vec<_> = written.partitions.difference(&self.ended).cloned().collect();
-        if !fresh.is_empty() {
-            let ends = cluster.high_watermarks(&refs(&fresh))?;
-            let mut open: Vec<_> = fresh.into_iter().zip(ends).collect();
-            loop {
-                let asked: Vec<_> = open.iter().map(|(partition, _)| partition.clone()).collect();
-                let mut stable = cluster.last_stable(&refs(&asked))?.into_iter();
-                open.retain(|(partition, end)| {
-                    let is_open = stable.next().is_none_or(|stable| stable < *end);
-                    if !is_open {
-                        self.ended.insert(partition.clone());
-                    }
-                    is_open
-                });
-                if open.is_empty() {
-                    break;
-                }
-                if begun.elapsed() > PATIENCE {
-                    let pinned = open.iter().map(|((topic, partition), _)| format!("{topic}-{partition}"));
-                    return Ok(Some(pinned.collect::<Vec<_>>().join(", ")));
-                }
-                stamp();
-                std::thread::sleep(LOOK);
-            }
+    let inputs: Vec<_> = written.inputs.iter().cloned().collect();
+    match cluster.committed(&refs(&inputs), PATIENCE) {
+        Ok(_) => Ok(None),
+        // librdkafka asks again by itself while an offset is pinned, and may answer that the time is over.
+        Err(error) if matches!(error.code, code::UNSTABLE_OFFSET_COMMIT | code::TIMED_OUT) => {
+            Ok(Some(OFFSETS.to_owned()))
         }
-        let fresh: Vec<_> = written.inputs.difference(&self.stable).cloned().collect();
-        if !fresh.is_empty() {
-            match cluster.committed(&refs(&fresh), PATIENCE) {
-                Ok(_) => self.stable.extend(fresh),
-                // librdkafka asks again by itself while an offset is pinned, and may answer that the time is over.
-                Err(error) if matches!(error.code, code::UNSTABLE_OFFSET_COMMIT | code::TIMED_OUT) => {
-                    return Ok(Some(OFFSETS.to_owned()));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(None)
+        Err(error) => Err(error),
     }
 }
 

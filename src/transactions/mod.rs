@@ -2,9 +2,10 @@
 //! coordinator ends (docs/reliability.md, "What Kafka itself loses").
 
 mod ask;
+mod brokers;
+mod decisions;
 mod noted;
 mod survey;
 
 pub use ask::ask;
-pub use noted::{Noted, Status, noted, transactional_id};
 pub use survey::{End, Found, SurveyError, Verdict, end, survey};

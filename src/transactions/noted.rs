@@ -4,7 +4,7 @@
 
 /// State of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub(super) enum Status {
     /// Partitions are being written to.
     Ongoing,
     /// It is to be committed.
@@ -17,20 +17,20 @@ pub enum Status {
 
 /// One record of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Noted {
+pub(super) struct Noted {
     /// Producer id.
-    pub producer_id: i64,
+    pub(super) producer_id: i64,
     /// Its epoch.
-    pub producer_epoch: i16,
+    pub(super) producer_epoch: i16,
     /// State.
-    pub status: Status,
+    pub(super) status: Status,
     /// Partitions of the transaction.
-    pub partitions: Vec<(String, i32)>,
+    pub(super) partitions: Vec<(String, i32)>,
 }
 
 /// Reads the transactional id from a key; `None` for a key of another kind.
 #[must_use]
-pub fn transactional_id(key: &[u8]) -> Option<String> {
+pub(super) fn transactional_id(key: &[u8]) -> Option<String> {
     let mut reader = Reader(key);
     let version = i16::from_be_bytes(reader.take()?);
     if version != 0 {
@@ -42,7 +42,7 @@ pub fn transactional_id(key: &[u8]) -> Option<String> {
 
 /// Reads a value; `None` for one that is not understood.
 #[must_use]
-pub fn noted(value: &[u8]) -> Option<Noted> {
+pub(super) fn noted(value: &[u8]) -> Option<Noted> {
     let mut reader = Reader(value);
     let flexible = match i16::from_be_bytes(reader.take()?) {
         0 => false,

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 
 use super::row::{Committed, Row, Waiting};
+use crate::cli::reader::reader;
 use crate::cli::{Exit, Failure};
 use crate::config::Config;
 
@@ -27,8 +27,8 @@ type Key = (String, i32);
 
 /// Returns what is known of every partition of `topics`, in their order.
 pub(super) fn rows(config: &Config, topics: &[&str]) -> Result<Vec<Row>, Failure> {
-    let stable = client(config, "read_committed").map_err(|error| failed(config, &error))?;
-    let uncommitted = client(config, "read_uncommitted").map_err(|error| failed(config, &error))?;
+    let stable = reader(config, "read_committed").map_err(|error| failed(config, &error))?;
+    let uncommitted = reader(config, "read_uncommitted").map_err(|error| failed(config, &error))?;
     let partitions = partitions(&stable, config, topics)?;
     let answer = || -> Result<Vec<Row>, KafkaError> {
         let committed = committed(&stable, &partitions)?;
@@ -52,23 +52,6 @@ pub(super) fn rows(config: &Config, topics: &[&str]) -> Result<Vec<Row>, Failure
         Ok(rows)
     };
     answer().map_err(|error| failed(config, &error))
-}
-
-fn client(config: &Config, isolation: &str) -> Result<BaseConsumer, KafkaError> {
-    let mut client = ClientConfig::new();
-    config.kafka.consumer.apply(&mut client);
-    client
-        .set("bootstrap.servers", config.kafka.brokers.to_string())
-        .set("group.id", &config.app.id)
-        .set("isolation.level", isolation)
-        .set("enable.auto.commit", "false")
-        .set("enable.partition.eof", "true")
-        .set("auto.offset.reset", "error")
-        .set("allow.auto.create.topics", "false")
-        // The end of a partition is told after this long.
-        .set("fetch.wait.max.ms", "20")
-        .set_log_level(RDKafkaLogLevel::Emerg)
-        .create()
 }
 
 fn failed(config: &Config, error: &KafkaError) -> Failure {

@@ -1,5 +1,6 @@
 //! Against a real broker, named by `MILLPOND_TEST_BROKERS`.
 
+use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use super::*;
@@ -42,7 +43,7 @@ fn write(producer: &BaseProducer, topic: &str) {
 }
 
 fn commit(config: &Config, offset: i64) {
-    let client = client(config, "read_committed").unwrap();
+    let client = reader(config, "read_committed").unwrap();
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(&config.topics.orders.name, 0, Offset::Offset(offset)).unwrap();
     client.commit(&list, rdkafka::consumer::CommitMode::Sync).unwrap();

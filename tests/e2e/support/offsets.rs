@@ -26,10 +26,9 @@ fn client(world: &World, isolation: &str) -> BaseConsumer {
     config.create().unwrap_or_else(|error| panic!("consumer: {error}"))
 }
 
-fn partitions(client: &BaseConsumer, topic: &str) -> i32 {
-    let metadata =
-        client.fetch_metadata(Some(topic), TIMEOUT).unwrap_or_else(|error| panic!("{topic}: {error}"));
-    i32::try_from(metadata.topics()[0].partitions().len()).unwrap_or(0)
+fn partitions(client: &BaseConsumer, topic: &str) -> Result<i32, KafkaError> {
+    let metadata = client.fetch_metadata(Some(topic), TIMEOUT)?;
+    Ok(i32::try_from(metadata.topics()[0].partitions().len()).unwrap_or(0))
 }
 
 impl Ends {
@@ -42,9 +41,8 @@ impl Ends {
     pub(crate) fn try_of(world: &World, topic: &str) -> Result<Self, KafkaError> {
         let ends = |isolation: &str| -> Result<Vec<i64>, KafkaError> {
             let client = client(world, isolation);
-            let metadata = client.fetch_metadata(Some(topic), TIMEOUT)?;
-            let found = metadata.topics().iter().flat_map(|topic| topic.partitions());
-            found.map(|found| Ok(client.fetch_watermarks(topic, found.id(), TIMEOUT)?.1)).collect()
+            let end = |partition| Ok(client.fetch_watermarks(topic, partition, TIMEOUT)?.1);
+            (0..partitions(&client, topic)?).map(end).collect()
         };
         Ok(Self { last_stable: ends("read_committed")?, high_watermark: ends("read_uncommitted")? })
     }
@@ -78,7 +76,7 @@ pub(crate) fn group_lag(world: &World) -> i64 {
     let client = client(world, "read_uncommitted");
     let mut lag = 0;
     for topic in [world.topic("order.events"), world.topic("account.commands")] {
-        for partition in 0..partitions(&client, &topic) {
+        for partition in 0..partitions(&client, &topic).unwrap_or_else(|error| panic!("{topic}: {error}")) {
             let mut list = TopicPartitionList::new();
             list.add_partition(&topic, partition);
             let committed = committed(&client, &list);
