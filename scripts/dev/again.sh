@@ -48,9 +48,20 @@ run_again() { # COMMAND OF CARGO TEST...
   AGAIN=("${failed[@]##* }")
 }
 
-# Shows the first words of each failure, after everything else.
+# Shows of each failure its first words and its last ones (a test that shows a log ends with the log's end), after
+# everything else.
 show_failures() {
-  sed 's/\x1b\[[0-9;]*m//g' "$TEST_LOG" | awk '
-    /^thread .* panicked at / { print; left = 3; next }
-    left > 0 { print "  " substr($0, 1, 400); left-- }'
+  sed 's/\x1b\[[0-9;]*m//g' "$TEST_LOG" | awk -v first=3 -v last=6 '
+    function close_failure(  i) {
+      if (failing && lines > first + last) print "  [...]"
+      for (i = lines - last + 1; failing && i <= lines; i++) if (i > first) print "  " kept[i]
+      failing = 0
+    }
+    /^thread .* panicked at / { close_failure(); print; failing = 1; lines = 0; next }
+    /^stack backtrace:|^note: run with|^test |^failures:/ { close_failure() }
+    failing {
+      kept[++lines] = substr($0, 1, 400)
+      if (lines <= first) print "  " kept[lines]
+    }
+    END { close_failure() }'
 }

@@ -206,6 +206,23 @@ pub enum RestoreStop {
     },
 }
 
+impl RestoreStop {
+    /// Says whether a broker that was cut off, and is not told yet what came after, may have led to this: it answers with an
+    /// end or an offset of the past. What it says is asked for again before it is believed.
+    #[must_use]
+    pub fn may_be_outdated(&self) -> bool {
+        matches!(
+            self,
+            Self::ChangelogShorter { .. }
+                | Self::ChangelogEmptied { .. }
+                | Self::StateBehind { .. }
+                | Self::OffsetsMoved { .. }
+                | Self::OffsetsDeleted { .. }
+                | Self::InputShorter { .. }
+        )
+    }
+}
+
 /// Returns the command that gives the group the offset that the state stands at.
 fn set_back(brokers: &str, app: &str, topic: &str, partition: &u32, marker: &i64) -> String {
     format!(

@@ -179,10 +179,10 @@ fn agrees(
     let (app, brokers) = (facts.app.clone(), facts.brokers.clone());
     let (topic, partition) = (input.facts.topic.clone(), facts.partition);
     match (input.committed, input.sequence) {
-        (Some(committed), _) if committed == next_offset => Ok(()),
         (Some(_), _) if is(Mutant::NoMarkerCheck) => Ok(()),
-        // Committed by the application itself: the offset is right and the state is not.
-        (Some(committed), Some(sequence)) if sequence > known && committed > next_offset => {
+        // Committed by the application itself: the offset is right and the state is not. A transaction of punctuators alone
+        // moves no offset.
+        (Some(committed), Some(sequence)) if sequence > known && committed >= next_offset => {
             let changelog = facts.changelog.clone();
             Err(RestoreStop::StateBehind {
                 topic,
@@ -194,6 +194,7 @@ fn agrees(
                 changelog,
             })
         }
+        (Some(committed), _) if committed == next_offset => Ok(()),
         (Some(committed), _) => {
             Err(RestoreStop::OffsetsMoved { app, brokers, topic, partition, committed, marker: next_offset })
         }

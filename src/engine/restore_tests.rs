@@ -90,6 +90,8 @@ fn every_disagreement_is_its_own_refusal() {
     }
     let behind = stop(|f| (f.inputs[0].committed, f.inputs[0].sequence) = (Some(60), Some(10)));
     assert!(matches!(behind, RestoreStop::StateBehind { sequence: 10, known: 9, .. }), "{behind}");
+    let unmoved = stop(|f| f.inputs[0].sequence = Some(10));
+    assert!(matches!(unmoved, RestoreStop::StateBehind { committed: 50, marker: 50, .. }), "{unmoved}");
     assert!(matches!(stop(|f| f.inputs[0].facts.topic_id = [0; 16]), RestoreStop::InputRecreated { .. }));
     assert!(matches!(
         stop(|f| f.inputs[0].facts.log_start = 51),

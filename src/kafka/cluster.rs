@@ -88,12 +88,17 @@ impl Cluster {
         let first = self.offsets_as_known(partitions, offset, isolation);
         let Err(error) = &first else { return first };
         let topics: BTreeSet<&str> = partitions.iter().map(|(topic, _)| *topic).collect();
+        self.refresh(topics);
+        if leads_elsewhere(error.code) { self.offsets_as_known(partitions, offset, isolation) } else { first }
+    }
+
+    /// Learns anew who leads the partitions of `topics`; what cannot be learned stays as it is.
+    pub fn refresh<'a>(&self, topics: impl IntoIterator<Item = &'a str>) {
         for topic in topics {
             if let Err(error) = self.handle.partition_count(topic, self.timeout.min(REFRESH_MAX)) {
                 tracing::debug!(%error, "metadata cannot be refreshed");
             }
         }
-        if leads_elsewhere(error.code) { self.offsets_as_known(partitions, offset, isolation) } else { first }
     }
 
     fn offsets_as_known(

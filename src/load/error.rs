@@ -59,6 +59,18 @@ pub enum LoadError {
         /// The first one's error.
         first: String,
     },
+    /// A transaction could not be written, however often it was tried.
+    #[error(
+        "a transaction was aborted {rewrites} times: {error}; the first record that was not written: {first}"
+    )]
+    Transaction {
+        /// How often it was written again.
+        rewrites: u32,
+        /// What its last commit said.
+        error: String,
+        /// The first delivery's error.
+        first: String,
+    },
     /// Told to stop before everything was written.
     #[error("stopped after {sent} records")]
     Stopped {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::OwnedMessage;
@@ -51,6 +51,17 @@ impl Fixture {
         let mix = Mix { bad: 0.1, others: 0.05, ..Mix::DEMO };
         let partitions = self.target.partitions().unwrap();
         Generator::new(Options { seed: 5, users: 50, orders, zipf: 0.0, mix, partitions }).unwrap()
+    }
+
+    /// Sets the largest batch that the broker takes for orders.
+    fn set_batch_bytes_max(&self, bytes: &str) {
+        let topic = AlterConfig::new(ResourceSpecifier::Topic(&self.target.orders));
+        // What is not named goes back to its default.
+        let altered = topic
+            .set("max.message.bytes", bytes)
+            .set("message.timestamp.after.max.ms", "9223372036854775807");
+        let told = self.runtime.block_on(self.admin.alter_configs(&[altered], &AdminOptions::new())).unwrap();
+        assert!(told.iter().all(Result::is_ok), "{told:?}");
     }
 
     /// Reads one topic to its end: what each partition holds, in order.
@@ -173,6 +184,43 @@ fn a_refused_record_fails_the_run() {
     let mut generator = fixture.generator(2_000);
     let run = feed.run(&mut generator, Phase::Orders, Pace::UNLIMITED, &AtomicBool::new(false));
     assert!(matches!(run, Err(LoadError::Producer { during: "send", .. })), "{run:?}");
+}
+
+/// A run of 500 orders in transactions, while the broker takes no batch above 400 bytes.
+fn run_refused(fixture: &Fixture) -> Result<(), LoadError> {
+    let transactions = Transactions { records: 100, abort_every: 0 };
+    let mut feed = Feed::new(&fixture.target, Some(transactions)).unwrap();
+    let mut generator = fixture.generator(500);
+    feed.run(&mut generator, Phase::Orders, Pace::UNLIMITED, &AtomicBool::new(false))
+}
+
+#[test]
+fn a_transaction_that_stays_refused_fails_the_run_and_says_why() {
+    let fixture = Fixture::new("stays-refused");
+    fixture.set_batch_bytes_max("400");
+    let run = run_refused(&fixture);
+    let Err(LoadError::Transaction { rewrites: 5, first, .. }) = &run else { panic!("{run:?}") };
+    assert!(first.contains("MessageSizeTooLarge"), "{first}");
+}
+
+#[test]
+fn a_transaction_that_is_refused_for_a_while_is_written_again() {
+    let fixture = Fixture::new("refused-a-while");
+    fixture.set_batch_bytes_max("400");
+    let rewritten = std::thread::scope(|scope| {
+        let run = scope.spawn(|| run_refused(&fixture));
+        std::thread::sleep(Duration::from_millis(1500));
+        let is_refused = !run.is_finished();
+        fixture.set_batch_bytes_max("1048588");
+        run.join().unwrap().unwrap();
+        is_refused
+    });
+    assert!(rewritten, "void: nothing was refused");
+    let mut wanted = fixture.generator(500);
+    let wanted = std::iter::from_fn(|| wanted.next_order(0)).filter(|record| record.stream == Stream::Orders);
+    let count = wanted.count();
+    let read: usize = fixture.read(&fixture.target.orders, "read_committed").iter().map(Vec::len).sum();
+    assert_eq!(read, count, "each record is visible once");
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl Meter {
         self.acknowledged.load(Ordering::Relaxed)
     }
 
-    /// Returns how many deliveries failed for good, and the first one's error.
+    /// Returns how many deliveries failed for good, and the error of the first that failed at all.
     #[must_use]
     pub fn failures(&self) -> (u64, String) {
         (self.failed.load(Ordering::Acquire), self.first_failure.get().cloned().unwrap_or_default())
@@ -54,6 +54,18 @@ impl Meter {
     }
 
     pub(super) fn add_failure(&self, error: &KafkaError) {
+        self.note_failure(error);
+        self.failed.fetch_add(1, Ordering::Release);
+    }
+
+    /// Keeps the error without counting it: the delivery is tried again.
+    pub(super) fn note_failure(&self, error: &KafkaError) {
+        // An abort throws away what is queued; it is the trace of an error, not one.
+        if let Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) =
+            error.rdkafka_error_code()
+        {
+            return;
+        }
         let cure = match error.rdkafka_error_code() {
             // Bad records from the future reach the topic only when it lets them.
             Some(RDKafkaErrorCode::InvalidTimestamp) => {
@@ -63,6 +75,5 @@ impl Meter {
         };
         // Only the first error is kept; the others follow from it or are like it.
         let _ = self.first_failure.set(format!("{error}{cure}"));
-        self.failed.fetch_add(1, Ordering::Release);
     }
 }

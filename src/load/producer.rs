@@ -19,6 +19,12 @@ const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long to wait when the queue is full: a few milliseconds' worth of records leave it meanwhile.
 const QUEUE_FULL_WAIT: Duration = Duration::from_millis(2);
 
+/// How often a transaction that a broker's failure spoiled is written again.
+const REWRITES_MAX: u32 = 5;
+
+/// How long to wait before it is.
+const REWRITE_WAIT: Duration = Duration::from_secs(1);
+
 /// How input is cut into transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transactions {
@@ -36,7 +42,11 @@ impl Default for Transactions {
 }
 
 /// Counts what became of each record.
-struct Deliveries(Arc<Meter>);
+struct Deliveries {
+    meter: Arc<Meter>,
+    /// A commit says itself that a record of its transaction was not written.
+    transactional: bool,
+}
 
 impl ClientContext for Deliveries {}
 
@@ -45,16 +55,11 @@ impl ProducerContext for Deliveries {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         match result {
-            Ok(_) => self.0.add_acknowledged(),
-            // Purged by an abort: written again later.
-            Err((error, _)) if is_purged(error) => {}
-            Err((error, _)) => self.0.add_failure(error),
+            Ok(_) => self.meter.add_acknowledged(),
+            Err((error, _)) if self.transactional => self.meter.note_failure(error),
+            Err((error, _)) => self.meter.add_failure(error),
         }
     }
-}
-
-fn is_purged(error: &KafkaError) -> bool {
-    matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight))
 }
 
 /// Writes records, in transactions when told so.
@@ -86,7 +91,10 @@ impl Writer {
             config.set("transactional.id", format!("millpond-load-{}", std::process::id()));
         }
         let producer: ThreadedProducer<Deliveries> = config
-            .create_with_context(Deliveries(Arc::clone(&meter)))
+            .create_with_context(Deliveries {
+                meter: Arc::clone(&meter),
+                transactional: transactions.is_some(),
+            })
             .map_err(|source| LoadError::Producer { during: "its creation", source })?;
         if transactions.is_some() {
             // Without a broker in its table the first init_transactions waits for up to a second.
@@ -106,7 +114,7 @@ impl Writer {
         if self.open.is_empty() {
             self.begin()?;
         }
-        self.send(&record)?;
+        self.send_in_transaction(&record)?;
         self.open.push(record);
         if self.open.len() >= transactions.records { self.end(transactions) } else { Ok(()) }
     }
@@ -143,13 +151,48 @@ impl Writer {
         if transactions.abort_every > 0 && self.ended.is_multiple_of(transactions.abort_every) {
             // The aborted copy must reach the log, else it is no test for anyone.
             self.flush()?;
-            retried("abort_transaction", || self.producer.abort_transaction(ACKNOWLEDGE_TIMEOUT))?;
-            self.begin()?;
-            self.open.iter().try_for_each(|record| self.send(record))?;
+            self.write_again()?;
         }
-        retried("commit_transaction", || self.producer.commit_transaction(ACKNOWLEDGE_TIMEOUT))?;
+        for rewrites in 0.. {
+            match retried("commit_transaction", || self.producer.commit_transaction(ACKNOWLEDGE_TIMEOUT)) {
+                Err(LoadError::Producer { source: KafkaError::Transaction(error), .. })
+                    if error.txn_requires_abort() =>
+                {
+                    if rewrites == REWRITES_MAX {
+                        let (_, first) = self.meter.failures();
+                        return Err(LoadError::Transaction { rewrites, error: error.to_string(), first });
+                    }
+                    // Nothing of it became visible: a broker that fails for a while is no reason to end.
+                    tracing::warn!(%error, "a transaction of the load is written again");
+                    std::thread::sleep(REWRITE_WAIT);
+                    self.write_again()?;
+                }
+                ended => {
+                    ended?;
+                    break;
+                }
+            }
+        }
         self.open.clear();
         Ok(())
+    }
+
+    /// Aborts the open transaction and writes its records in a new one.
+    fn write_again(&self) -> Result<(), LoadError> {
+        retried("abort_transaction", || self.producer.abort_transaction(ACKNOWLEDGE_TIMEOUT))?;
+        self.begin()?;
+        self.open.iter().try_for_each(|record| self.send_in_transaction(record))
+    }
+
+    /// Sends a record of a transaction that may be spoiled already: its commit says so, and it is written again then.
+    fn send_in_transaction(&self, record: &Record) -> Result<(), LoadError> {
+        match self.send(record) {
+            Err(LoadError::Producer {
+                source: KafkaError::MessageProduction(RDKafkaErrorCode::State),
+                ..
+            }) => Ok(()),
+            sent => sent,
+        }
     }
 
     fn send(&self, record: &Record) -> Result<(), LoadError> {

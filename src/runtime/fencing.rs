@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::shared::Shared;
+use super::shared::{STUCK_MAX, Shared};
 use crate::kafka::{CallError, Producer, ProducerSettings, code};
 
 /// Longest time for one id; librdkafka waits 500 ms between two tries while the old transaction is being ended.
@@ -18,7 +18,8 @@ pub(crate) fn fence_dead(
     mut may_fence: impl FnMut(&str) -> bool,
 ) {
     for id in ids {
-        if !may_fence(id) {
+        // One more that hangs would end the process.
+        if shared.stuck() >= STUCK_MAX || !may_fence(id) {
             continue;
         }
         let fenced = Producer::new(settings, id).map(|mut producer| {

@@ -13,7 +13,7 @@ use super::lane_outcome::Outcome;
 use super::owned_task::OwnedTask;
 use super::past_ends::{Written, await_ends};
 use super::settings::Settings;
-use super::shared::Shared;
+use super::shared::{STUCK_MAX, Shared};
 use crate::engine::{Action, Class, Commit, Event, Judgement, Nonce, Phase, Reason, judge};
 use crate::kafka::{CallError, Cluster, Position, Producer, classify};
 
@@ -25,8 +25,6 @@ const COMMIT_SLICE: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_millis(200);
 /// How often a membership that is to be confirmed is looked at.
 const CONFIRM_POLL: Duration = Duration::from_millis(10);
-/// Producers whose calls hang, at most: the next one ends the process.
-const ABANDONED_MAX: usize = 4;
 /// How long a read of the stable offsets waits before it is repeated.
 const STABLE_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -428,8 +426,12 @@ impl Lane {
             drop(producer);
         }
         self.hung = false;
-        let stuck = self.shared.abandoned.load(std::sync::atomic::Ordering::SeqCst);
-        if stuck > ABANDONED_MAX { Err(LaneError::TooManyAbandoned(stuck)) } else { Ok(()) }
+        self.check_stuck()
+    }
+
+    fn check_stuck(&self) -> Result<(), LaneError> {
+        let stuck = self.shared.stuck();
+        if stuck > STUCK_MAX { Err(LaneError::TooManyAbandoned(stuck)) } else { Ok(()) }
     }
 
     /// Gets a new producer with the same transactional id started, which fences the one before. Only as a member of the group,
@@ -479,6 +481,7 @@ impl Lane {
 
     /// Tries once to get a producer started, since `begun`; returns whether it runs.
     fn start_producer(&mut self, begun: Instant) -> Result<bool, LaneError> {
+        self.check_stuck()?;
         self.waits(&format!("producer {} starts", self.transactional_id));
         match self.try_producer() {
             Ok(producer) => {

@@ -36,6 +36,10 @@ pub(super) const RETRY: Duration = Duration::from_millis(20);
 /// Wait before a restore is tried again after the cluster failed to answer.
 const OUTAGE_RETRY: Duration = Duration::from_millis(500);
 
+/// How long a refusal that an outdated answer may have led to must be found again and again before it is believed: a broker
+/// that was cut off learns within about a second what it missed.
+const DOUBT: Duration = Duration::from_secs(3);
+
 /// Why one attempt ended without a result.
 pub(super) enum Failed {
     /// For good.
@@ -96,6 +100,8 @@ pub(crate) struct Restorer {
     pub fenced: RefCell<BTreeSet<(i32, String)>>,
     /// The tasks that a transaction pins: since when, and when that was last seen.
     pub pinned: RefCell<BTreeMap<TaskId, (Instant, Instant)>>,
+    /// The refusal that is not believed yet, and since when.
+    pub doubted: RefCell<Option<(TaskId, RestoreStop, Instant)>>,
     /// Tasks that wait while one is being restored.
     pub waiting: Cell<usize>,
 }
@@ -147,8 +153,15 @@ impl Restorer {
                     return sent(ToInstance::RestoreCancelled(request.task, request.incarnation));
                 }
                 Err(Failed::Stop(error)) => {
-                    self.shared.fail(error.to_string());
-                    return Turn::Over;
+                    if self.is_confirmed(&error) {
+                        self.shared.fail(error.to_string());
+                        return Turn::Over;
+                    }
+                    tracing::warn!(task = %request.task, %error, "asked again before this is believed");
+                    self.shared.board().notes.insert("restore", format!("{error} (asked again)"));
+                    *consumer = None;
+                    self.ask_whoever_leads(request);
+                    std::thread::sleep(OUTAGE_RETRY);
                 }
                 Err(Failed::Later) => return Turn::Later,
                 Err(Failed::Again(why)) => {
@@ -160,6 +173,30 @@ impl Restorer {
                 }
             }
         }
+    }
+
+    /// Says whether a refusal is the last word. One that an outdated answer may have led to must be found again for a while.
+    fn is_confirmed(&self, error: &RestoreError) -> bool {
+        let RestoreError::Stop { task, source } = error else { return true };
+        if !source.may_be_outdated() {
+            return true;
+        }
+        let mut doubted = self.doubted.borrow_mut();
+        match &*doubted {
+            Some((known, stop, since)) if known == task && stop == source => since.elapsed() >= DOUBT,
+            _ => {
+                *doubted = Some((*task, source.clone(), Instant::now()));
+                false
+            }
+        }
+    }
+
+    /// Learns anew who leads what a task is restored from.
+    fn ask_whoever_leads(&self, request: &RestoreRequest) {
+        let Some(sub) = self.topology.sub_topology(request.task.subtopology) else { return };
+        let changelog = sub.changelog_topic(self.topology.app());
+        let topics = sub.inputs().map(|(_, topic)| topic).chain([changelog.as_str()]);
+        self.cluster.refresh(topics);
     }
 
     pub(super) fn check_wanted(&self, request: &RestoreRequest) -> Result<(), Failed> {

@@ -16,6 +16,8 @@ use crate::kafka::Abandoned;
 pub(crate) const STOP_MIN: Duration = Duration::from_millis(500);
 /// How long `send_offsets` waits while a JoinGroup is out.
 const HOLD_MAX: Duration = Duration::from_millis(300);
+/// Producers whose calls hang, at most: the next one ends the process.
+pub(super) const STUCK_MAX: usize = 4;
 
 /// Reads both clocks; the only place of the runtime that does.
 #[derive(Debug, Clone, Copy)]
@@ -219,6 +221,11 @@ impl Shared {
     pub fn wedged(&self, limit: Duration) -> Option<String> {
         let stamps = lock(&self.stamps);
         stamps.iter().find(|(_, stamp)| stamp.elapsed() > limit).map(|(thread, _)| thread.clone())
+    }
+
+    /// Returns how many producers hang in calls that do not return.
+    pub fn stuck(&self) -> usize {
+        self.abandoned.load(Ordering::SeqCst)
     }
 
     /// Says whether `task` is still wanted with that acquisition number.

@@ -210,6 +210,7 @@ impl Streams {
         let restorer = Restorer {
             fenced: RefCell::default(),
             pinned: RefCell::default(),
+            doubted: RefCell::default(),
             waiting: Cell::default(),
             topology: self.topology.clone(),
             facts: Arc::clone(&self.facts),

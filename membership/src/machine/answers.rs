@@ -71,7 +71,7 @@ impl Machine {
             Code::Fine if joined.protocol == PROTOCOL_NAME => {
                 let leads = joined.leader == joined.member;
                 self.standing.hear(joined.generation);
-                self.standing.member.clone_from(&joined.member);
+                self.standing.call(&joined.member);
                 // The old generation ends here: a hold that has run out must start again.
                 self.hold(out);
                 let assignments = if leads {
@@ -88,19 +88,21 @@ impl Machine {
             }
             Code::Fine => return Err(Malformed("JoinGroup answer: another protocol name")),
             Code::MemberIdRequired if !joined.member.is_empty() => {
-                self.standing.member = joined.member;
+                self.standing.call(&joined.member);
                 self.join_again(now, out);
             }
             Code::UnknownMember if !self.standing.member.is_empty() => {
                 // The only answer that permits an empty member id: with one, a static member throws out
                 // whoever has its instance id now.
-                self.standing.member.clear();
+                self.standing.forget_member();
                 if self.standing.fence().is_some() && !is(Mutant::UnknownMemberReplayed) {
                     self.lose(Why::UnknownMember, out);
                 } else {
                     self.join_again(now, out);
                 }
             }
+            // It may know this process by another of its names.
+            Code::FencedInstance if self.standing.call_otherwise() => self.join_again(now, out),
             code => self.fail(now, code, out),
         }
         Ok(())

@@ -17,11 +17,18 @@ use crate::{
 /// heir fenced them at once; a release right after a death starts the next generation within milliseconds.
 pub const REMEMBERED_GENERATIONS: i32 = 3;
 
+/// Member ids that are remembered; after the first, which had a seat, the oldest gives way.
+const GIVEN_MAX: usize = 16;
+
 #[derive(Clone, Debug)]
 pub(super) struct Standing {
     /// As the coordinator gave it, empty before; kept through a loss, because a static member comes back with
     /// it.
     pub(super) member: String,
+    /// The member ids of the last seat and of every JoinGroup answered since; kept through a loss.
+    given: Vec<String>,
+    /// Those of them that a coordinator has called fenced, since another answer than that.
+    fenced: Vec<String>,
     pub(super) report: Report,
     /// When a coordinator last counted this member's session from the start, at the latest.
     pub(super) alive: Instant,
@@ -44,6 +51,8 @@ impl Standing {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             member: String::new(),
+            given: Vec::new(),
+            fenced: Vec::new(),
             report: Report::default(),
             alive: now,
             fence: None,
@@ -63,6 +72,41 @@ impl Standing {
 
     pub(super) fn known(&self) -> &[Producer] {
         &self.known
+    }
+
+    /// Takes the member id that a coordinator gave.
+    pub(super) fn call(&mut self, member: &str) {
+        member.clone_into(&mut self.member);
+        self.fenced.clear();
+        if !self.given.iter().any(|given| given == member) {
+            if self.given.len() >= GIVEN_MAX {
+                self.given.remove(1);
+            }
+            self.given.push(member.to_owned());
+        }
+    }
+
+    /// Gives up the member id, which the coordinator does not know.
+    pub(super) fn forget_member(&mut self) {
+        self.member.clear();
+        self.fenced.clear();
+    }
+
+    /// Goes on, without a seat, to another member id that this process was given since its last one, the youngest first;
+    /// returns whether there was one that the coordinator has not called fenced.
+    ///
+    /// A coordinator that cannot write hands out member ids and may lose them; its successor knows the last one that was
+    /// written, and calls every other one fenced. Only when none of this process's ids is that one, it is another's.
+    pub(super) fn call_otherwise(&mut self) -> bool {
+        if self.fence.is_some() {
+            return false;
+        }
+        self.fenced.push(self.member.clone());
+        let Some(next) = self.given.iter().rev().find(|given| !self.fenced.contains(given)) else {
+            return false;
+        };
+        self.member.clone_from(next);
+        true
     }
 
     /// Notes the answer to a JoinGroup: `generation` was formed with the claims that it carried.
@@ -116,6 +160,7 @@ impl Standing {
     pub(super) fn seat(&mut self, fence: Fence, share: Assignment) -> Event {
         let generation = fence.generation();
         (self.heard, self.missed) = (Some(generation), false);
+        self.given = vec![fence.member().to_owned()];
         for task in &share.active {
             self.granted.insert(*task, generation);
         }
@@ -139,7 +184,7 @@ impl Standing {
         })
     }
 
-    /// Forgets everything but the member id and the known producers.
+    /// Forgets everything but the member ids and the known producers.
     pub(super) fn lose(&mut self) {
         self.fence = None;
         (self.heard, self.missed) = (None, false);

@@ -1,5 +1,6 @@
 //! One application of its own: topics, application id, database, state directories.
 
+use std::fs::File;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -145,11 +146,19 @@ impl World {
         self.ok(&[&["load"], args].concat());
     }
 
-    /// Starts a load in the background.
+    /// Starts a load in the background; [`World::load_errors`] has what it says of errors.
     pub(crate) fn start_load(&self, args: &[&str]) -> Background {
+        let errors = self.load_errors();
+        let file = File::options().create(true).append(true).open(&errors);
+        let file = file.unwrap_or_else(|error| panic!("{}: {error}", errors.display()));
         let mut command = self.command("none", &[&["load"], args].concat());
-        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdout(Stdio::null()).stderr(file);
         Background(command.spawn().unwrap_or_else(|error| panic!("load: {error}")))
+    }
+
+    /// Returns the file of what the loads in the background say of errors.
+    pub(crate) fn load_errors(&self) -> PathBuf {
+        self.dir.path().join("loads.stderr")
     }
 
     /// Lets the oracle judge; every check must have passed. `instances` are those whose stores are compared.

@@ -200,7 +200,8 @@ impl<'a> Round<'a> {
             std::thread::sleep(TURN);
         }
         let status = self.load.wait().unwrap();
-        assert!(status.success(), "the load ended with {status}");
+        let errors = std::fs::read(self.world.load_errors()).unwrap_or_default();
+        assert!(status.success(), "the load ended with {status}: {}", String::from_utf8_lossy(&errors));
     }
 
     fn is_drained(&self) -> bool {

@@ -43,6 +43,64 @@ fn a_fenced_instance_never_comes_back_with_an_empty_member_id() {
     assert!(!script.is_asking());
 }
 
+/// Lets a static member without a seat reach a coordinator, to which it sends its JoinGroup.
+fn reach(script: &mut Script) {
+    script.tick_after(1000);
+    script.step(Input::Connected);
+    script.found(0);
+    script.step(Input::Connected);
+}
+
+/// A static member that lost its seat and was given the ids `m-2` and `m-3` by coordinators that could not write, at a
+/// coordinator that knows one of its ids or none.
+fn given_ids_that_may_not_be_written() -> Script {
+    let mut script = Script::stable(Some("i"), &["0_0"]);
+    script.tick_after(500);
+    script.beaten(25);
+    script.owns(5, &[]);
+    script.told();
+    script.step(Input::AcknowledgeLost);
+    for (old, new) in [(MEMBER, "m-2"), ("m-2", "m-3")] {
+        reach(&mut script);
+        assert_eq!(script.joined(25, old, -1).member_id.as_str(), old);
+        assert_eq!(script.joined(0, new, 9).member_id.as_str(), "");
+        script.synced(15, None);
+        assert_eq!(script.machine.state(), StateKind::Resting);
+    }
+    reach(&mut script);
+    assert_eq!(script.joined(82, "", -1).member_id.as_str(), "m-3");
+    script
+}
+
+#[test]
+fn a_fenced_id_gives_way_to_every_other_one_that_it_was_given_since_its_seat() {
+    for fenced in [0, 1] {
+        let mut script = given_ids_that_may_not_be_written();
+        let known = ["m-2", MEMBER][fenced];
+        for _ in 0..fenced {
+            assert_eq!(script.joined(82, "", -1).member_id.as_str(), "m-2");
+            // After many JoinGroups in vain the next one waits.
+            reach(&mut script);
+        }
+        assert_eq!(script.joined(0, known, 6).member_id.as_str(), known, "its own, as it was written");
+        script.synced(0, Some(share(&["0_0"]).encode(&plan())));
+        let told = script.told();
+        let [Event::Target(at)] = &told[..] else { panic!("{told:?}") };
+        assert_eq!((at.fence.member(), at.fence.generation()), (known, 6));
+    }
+}
+
+#[test]
+fn a_stranger_in_its_place_is_found_once_all_its_ids_are_fenced() {
+    let mut script = given_ids_that_may_not_be_written();
+    assert_eq!(script.joined(82, "", -1).member_id.as_str(), "m-2");
+    // A new connection does not make it begin anew.
+    reach(&mut script);
+    assert_eq!(script.joined(82, "", -1).member_id.as_str(), MEMBER, "never an empty one");
+    assert_eq!(script.told(), [Event::Lost(Why::FencedInstance)]);
+    assert!(!script.is_asking());
+}
+
 #[test]
 pub(super) fn an_unknown_member_at_join_is_a_loss_while_it_has_a_fence() {
     let mut script = Script::stable(None, &["0_0"]);
