@@ -60,12 +60,6 @@ impl Meter {
 
     /// Keeps the error without counting it: the delivery is tried again.
     pub(super) fn note_failure(&self, error: &KafkaError) {
-        // An abort throws away what is queued; it is the trace of an error, not one.
-        if let Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) =
-            error.rdkafka_error_code()
-        {
-            return;
-        }
         let cure = match error.rdkafka_error_code() {
             // Bad records from the future reach the topic only when it lets them.
             Some(RDKafkaErrorCode::InvalidTimestamp) => {

@@ -1,12 +1,13 @@
 //! The Kafka side of load: an idempotent producer, with or without transactions.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::{ClientConfig, ClientContext};
 
 use super::error::LoadError;
 use super::meter::Meter;
@@ -15,6 +16,9 @@ use super::target::Target;
 
 /// How long the broker may take to acknowledge what is queued, or to end a transaction.
 const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long to wait for acknowledgements between two looks whether a record failed.
+const FLUSH_SLICE: Duration = Duration::from_millis(500);
 
 /// How long to wait when the queue is full: a few milliseconds' worth of records leave it meanwhile.
 const QUEUE_FULL_WAIT: Duration = Duration::from_millis(2);
@@ -44,8 +48,8 @@ impl Default for Transactions {
 /// Counts what became of each record.
 struct Deliveries {
     meter: Arc<Meter>,
-    /// A commit says itself that a record of its transaction was not written.
-    transactional: bool,
+    /// In a transaction: one of its records was not written.
+    spoiled: Option<Arc<AtomicBool>>,
 }
 
 impl ClientContext for Deliveries {}
@@ -56,20 +60,38 @@ impl ProducerContext for Deliveries {
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         match result {
             Ok(_) => self.meter.add_acknowledged(),
-            Err((error, _)) if self.transactional => self.meter.note_failure(error),
+            // An abort throws away what is queued: the trace of an error, not one.
+            Err((error, _)) if is_purged(error) => {}
+            Err((error, _)) if let Some(spoiled) = &self.spoiled => {
+                self.meter.note_failure(error);
+                spoiled.store(true, Ordering::SeqCst);
+            }
             Err((error, _)) => self.meter.add_failure(error),
         }
     }
 }
 
+/// What became of the records of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Settled {
+    Written,
+    Spoiled,
+}
+
+fn is_purged(error: &KafkaError) -> bool {
+    matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight))
+}
+
 /// Writes records, in transactions when told so.
 pub(super) struct Writer {
     producer: ThreadedProducer<Deliveries>,
-    orders: String,
-    commands: String,
+    config: ClientConfig,
+    target: Target,
     transactions: Option<Transactions>,
     /// Records of the open transaction.
     open: Vec<Record>,
+    /// One of them was not written.
+    spoiled: Arc<AtomicBool>,
     ended: u64,
     meter: Arc<Meter>,
 }
@@ -88,22 +110,13 @@ impl Writer {
             .set("queue.buffering.max.messages", "500000")
             .set("queue.buffering.max.kbytes", "262144");
         if transactions.is_some() {
-            config.set("transactional.id", format!("millpond-load-{}", std::process::id()));
+            config.set("transactional.id", format!("millpond-load-{}", uuid::Uuid::new_v4().simple()));
         }
-        let producer: ThreadedProducer<Deliveries> = config
-            .create_with_context(Deliveries {
-                meter: Arc::clone(&meter),
-                transactional: transactions.is_some(),
-            })
-            .map_err(|source| LoadError::Producer { during: "its creation", source })?;
-        if transactions.is_some() {
-            // Without a broker in its table the first init_transactions waits for up to a second.
-            let warm = producer.client().fetch_metadata(Some(&target.orders), ACKNOWLEDGE_TIMEOUT);
-            warm.map_err(|source| LoadError::Unreachable { brokers: target.brokers.clone(), source })?;
-            retried("init_transactions", || producer.init_transactions(ACKNOWLEDGE_TIMEOUT))?;
-        }
-        let (orders, commands) = (target.orders.clone(), target.commands.clone());
-        Ok(Self { producer, orders, commands, transactions, open: Vec::new(), ended: 0, meter })
+        let spoiled = transactions.map(|_| Arc::default());
+        let deliveries = Deliveries { meter: Arc::clone(&meter), spoiled: spoiled.clone() };
+        let producer = connect(target, &config, deliveries)?;
+        let (target, spoiled) = (target.clone(), spoiled.unwrap_or_default());
+        Ok(Self { producer, config, target, transactions, open: Vec::new(), spoiled, ended: 0, meter })
     }
 
     /// Writes one record; ends the transaction when it is full.
@@ -150,36 +163,68 @@ impl Writer {
         self.ended += 1;
         if transactions.abort_every > 0 && self.ended.is_multiple_of(transactions.abort_every) {
             // The aborted copy must reach the log, else it is no test for anyone.
-            self.flush()?;
-            self.write_again()?;
+            self.settle()?;
+            retried("abort_transaction", || self.producer.abort_transaction(ACKNOWLEDGE_TIMEOUT))?;
+            self.write_open()?;
         }
         for rewrites in 0.. {
-            match retried("commit_transaction", || self.producer.commit_transaction(ACKNOWLEDGE_TIMEOUT)) {
-                Err(LoadError::Producer { source: KafkaError::Transaction(error), .. })
-                    if error.txn_requires_abort() =>
-                {
-                    if rewrites == REWRITES_MAX {
-                        let (_, first) = self.meter.failures();
-                        return Err(LoadError::Transaction { rewrites, error: error.to_string(), first });
-                    }
-                    // Nothing of it became visible: a broker that fails for a while is no reason to end.
-                    tracing::warn!(%error, "a transaction of the load is written again");
-                    std::thread::sleep(REWRITE_WAIT);
-                    self.write_again()?;
-                }
-                ended => {
-                    ended?;
-                    break;
-                }
+            let Some(error) = self.try_commit()? else { break };
+            if rewrites == REWRITES_MAX {
+                let (_, first) = self.meter.failures();
+                return Err(LoadError::Transaction { rewrites, error, first });
             }
+            // Nothing of it became visible: a broker that fails for a while is no reason to end.
+            tracing::warn!(%error, "a transaction of the load is written again");
+            std::thread::sleep(REWRITE_WAIT);
+            self.replace()?;
+            self.write_open()?;
         }
         self.open.clear();
         Ok(())
     }
 
-    /// Aborts the open transaction and writes its records in a new one.
-    fn write_again(&self) -> Result<(), LoadError> {
-        retried("abort_transaction", || self.producer.abort_transaction(ACKNOWLEDGE_TIMEOUT))?;
+    /// Commits the open transaction; returns why it is to be written again, if it is.
+    fn try_commit(&self) -> Result<Option<String>, LoadError> {
+        if self.settle()? == Settled::Spoiled {
+            return Ok(Some("not all of it was written".to_owned()));
+        }
+        match retried("commit_transaction", || self.producer.commit_transaction(ACKNOWLEDGE_TIMEOUT)) {
+            Err(LoadError::Producer { source: KafkaError::Transaction(error), .. })
+                if error.txn_requires_abort() =>
+            {
+                Ok(Some(error.to_string()))
+            }
+            ended => ended.map(|()| None),
+        }
+    }
+
+    /// Waits until every record of the open transaction is written or one is not: the others then stay where they are.
+    fn settle(&self) -> Result<Settled, LoadError> {
+        let began = Instant::now();
+        loop {
+            let flushed = self.producer.flush(FLUSH_SLICE);
+            match flushed {
+                _ if self.spoiled.load(Ordering::SeqCst) => return Ok(Settled::Spoiled),
+                Ok(()) => return Ok(Settled::Written),
+                Err(_) if began.elapsed() < ACKNOWLEDGE_TIMEOUT => {}
+                Err(source) => return Err(LoadError::Producer { during: "flush", source }),
+            }
+        }
+    }
+
+    /// Goes on with a new producer, which ends the transaction of the old one: after a refused batch that one's sequence
+    /// numbers are ahead of the broker's, and what it sends is neither taken nor refused.
+    fn replace(&mut self) -> Result<(), LoadError> {
+        // Of its own: what the old producer says last does not count.
+        self.spoiled = Arc::default();
+        let deliveries =
+            Deliveries { meter: Arc::clone(&self.meter), spoiled: Some(Arc::clone(&self.spoiled)) };
+        self.producer = connect(&self.target, &self.config, deliveries)?;
+        Ok(())
+    }
+
+    /// Writes the records of the open transaction into a new one.
+    fn write_open(&self) -> Result<(), LoadError> {
         self.begin()?;
         self.open.iter().try_for_each(|record| self.send_in_transaction(record))
     }
@@ -197,8 +242,8 @@ impl Writer {
 
     fn send(&self, record: &Record) -> Result<(), LoadError> {
         let topic = match record.stream {
-            Stream::Orders => &self.orders,
-            Stream::Commands => &self.commands,
+            Stream::Orders => &self.target.orders,
+            Stream::Commands => &self.target.commands,
         };
         let partition = i32::try_from(record.partition).unwrap_or(i32::MAX);
         let mut message: BaseRecord<'_, [u8], [u8]> =
@@ -220,6 +265,25 @@ impl Writer {
             }
         }
     }
+}
+
+/// Connects a producer, initialised if it is to write transactions.
+fn connect(
+    target: &Target,
+    config: &ClientConfig,
+    deliveries: Deliveries,
+) -> Result<ThreadedProducer<Deliveries>, LoadError> {
+    let transactional = deliveries.spoiled.is_some();
+    let producer: ThreadedProducer<Deliveries> = config
+        .create_with_context(deliveries)
+        .map_err(|source| LoadError::Producer { during: "its creation", source })?;
+    if transactional {
+        // Without a broker in its table the first init_transactions waits for up to a second.
+        let warm = producer.client().fetch_metadata(Some(&target.orders), ACKNOWLEDGE_TIMEOUT);
+        warm.map_err(|source| LoadError::Unreachable { brokers: target.brokers.clone(), source })?;
+        retried("init_transactions", || producer.init_transactions(ACKNOWLEDGE_TIMEOUT))?;
+    }
+    Ok(producer)
 }
 
 /// Repeats a transactional call while librdkafka says that the same call again may succeed.
