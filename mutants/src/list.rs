@@ -157,6 +157,8 @@ mutants! {
     ReplacedUnconfirmed = "replaced-unconfirmed",
     /// A transaction is written where one of the past has lost its end.
     LostEndTaken = "lost-end-taken",
+    /// What is committed is not compared with what the task's last transaction committed, before the next one is written.
+    CommittedUnchecked = "committed-unchecked",
     /// Offsets are sent before the content is acknowledged.
     OffsetsBeforeFlush = "offsets-before-flush",
     /// The position of a store is written when it is closed, not with the rows that it counts.

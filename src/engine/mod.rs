@@ -5,6 +5,7 @@
 mod batching;
 mod class;
 mod commit;
+mod commit_terms;
 mod nonce;
 mod ownership;
 mod position;
@@ -15,7 +16,8 @@ mod topics;
 
 pub use batching::{Batching, Mode, Pending};
 pub use class::Class;
-pub use commit::{Action, Commit, Event, Illegal, Limits, Member, Phase, Reason, Stage, Txn};
+pub use commit::Commit;
+pub use commit_terms::{Action, Event, Illegal, Limits, Member, Phase, Reason, Stage, Txn};
 pub use nonce::{Incarnation, Nonce, ParseNonceError};
 pub use ownership::{Ownership, Snapshot};
 pub use position::ChangelogPosition;

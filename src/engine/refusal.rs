@@ -207,18 +207,17 @@ pub enum RestoreStop {
 }
 
 impl RestoreStop {
-    /// Says whether a broker that was cut off, and is not told yet what came after, may have led to this: it answers with an
-    /// end or an offset of the past. What it says is asked for again before it is believed.
+    /// Says whether a broker that was cut off, and does not know yet what came after, may have led to this with an old
+    /// changelog end or committed offset. It is found again before it is believed. An input or changelog that is too short is
+    /// not among them: one that lost its end and is written to again would look whole after a while.
     #[must_use]
     pub fn may_be_outdated(&self) -> bool {
         matches!(
             self,
-            Self::ChangelogShorter { .. }
-                | Self::ChangelogEmptied { .. }
+            Self::ChangelogEmptied { .. }
                 | Self::StateBehind { .. }
                 | Self::OffsetsMoved { .. }
                 | Self::OffsetsDeleted { .. }
-                | Self::InputShorter { .. }
         )
     }
 }

@@ -3,7 +3,7 @@
 use millpond_mutants::{Mutant, is};
 use millpond_topology::TaskId;
 
-use super::commit::Member;
+use super::commit_terms::Member;
 use super::nonce::Nonce;
 
 /// The outcome of an unknown transaction.

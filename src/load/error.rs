@@ -61,14 +61,12 @@ pub enum LoadError {
     },
     /// A transaction could not be written, however often it was tried.
     #[error(
-        "a transaction was aborted {rewrites} times: {error}; the first record that was not written: {first}"
+        "a transaction was written again {rewrites} times in vain; the first record that was refused: {first}"
     )]
     Transaction {
         /// How often it was written again.
         rewrites: u32,
-        /// What its last commit said.
-        error: String,
-        /// The first delivery's error.
+        /// The first delivery's error; empty when the broker did not answer at all.
         first: String,
     },
     /// Told to stop before everything was written.

@@ -163,42 +163,34 @@ impl Writer {
         self.ended += 1;
         if transactions.abort_every > 0 && self.ended.is_multiple_of(transactions.abort_every) {
             // The aborted copy must reach the log, else it is no test for anyone.
-            self.settle()?;
-            retried("abort_transaction", || self.producer.abort_transaction(ACKNOWLEDGE_TIMEOUT))?;
+            match self.settle()? {
+                Settled::Written => {
+                    retried("abort_transaction", || self.producer.abort_transaction(ACKNOWLEDGE_TIMEOUT))?;
+                }
+                Settled::Spoiled => self.replace()?,
+            }
             self.write_open()?;
         }
-        for rewrites in 0.. {
-            let Some(error) = self.try_commit()? else { break };
+        let mut rewrites = 0;
+        while self.settle()? == Settled::Spoiled {
+            let (_, first) = self.meter.failures();
             if rewrites == REWRITES_MAX {
-                let (_, first) = self.meter.failures();
-                return Err(LoadError::Transaction { rewrites, error, first });
+                return Err(LoadError::Transaction { rewrites, first });
             }
-            // Nothing of it became visible: a broker that fails for a while is no reason to end.
-            tracing::warn!(%error, "a transaction of the load is written again");
+            // Its end was not asked for yet: nothing of it becomes visible. A broker that fails for a while is no reason to end.
+            tracing::warn!(%first, "a transaction of the load is written again");
+            rewrites += 1;
             std::thread::sleep(REWRITE_WAIT);
             self.replace()?;
             self.write_open()?;
         }
+        retried("commit_transaction", || self.producer.commit_transaction(ACKNOWLEDGE_TIMEOUT))?;
         self.open.clear();
         Ok(())
     }
 
-    /// Commits the open transaction; returns why it is to be written again, if it is.
-    fn try_commit(&self) -> Result<Option<String>, LoadError> {
-        if self.settle()? == Settled::Spoiled {
-            return Ok(Some("not all of it was written".to_owned()));
-        }
-        match retried("commit_transaction", || self.producer.commit_transaction(ACKNOWLEDGE_TIMEOUT)) {
-            Err(LoadError::Producer { source: KafkaError::Transaction(error), .. })
-                if error.txn_requires_abort() =>
-            {
-                Ok(Some(error.to_string()))
-            }
-            ended => ended.map(|()| None),
-        }
-    }
-
-    /// Waits until every record of the open transaction is written or one is not: the others then stay where they are.
+    /// Waits until every record of the open transaction is written, or one is not, or none has been told of for too long: what
+    /// is left then stays where it is.
     fn settle(&self) -> Result<Settled, LoadError> {
         let began = Instant::now();
         loop {
@@ -206,7 +198,8 @@ impl Writer {
             match flushed {
                 _ if self.spoiled.load(Ordering::SeqCst) => return Ok(Settled::Spoiled),
                 Ok(()) => return Ok(Settled::Written),
-                Err(_) if began.elapsed() < ACKNOWLEDGE_TIMEOUT => {}
+                Err(_) if began.elapsed() >= ACKNOWLEDGE_TIMEOUT => return Ok(Settled::Spoiled),
+                Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)) => {}
                 Err(source) => return Err(LoadError::Producer { during: "flush", source }),
             }
         }
@@ -229,11 +222,11 @@ impl Writer {
         self.open.iter().try_for_each(|record| self.send_in_transaction(record))
     }
 
-    /// Sends a record of a transaction that may be spoiled already: its commit says so, and it is written again then.
+    /// Sends a record of a transaction that may be spoiled already: it is written again then.
     fn send_in_transaction(&self, record: &Record) -> Result<(), LoadError> {
         match self.send(record) {
             Err(LoadError::Producer {
-                source: KafkaError::MessageProduction(RDKafkaErrorCode::State),
+                source: KafkaError::MessageProduction(RDKafkaErrorCode::State | RDKafkaErrorCode::Fatal),
                 ..
             }) => Ok(()),
             sent => sent,

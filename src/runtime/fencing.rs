@@ -19,7 +19,11 @@ pub(crate) fn fence_dead(
 ) {
     for id in ids {
         // One more that hangs would end the process.
-        if shared.stuck() >= STUCK_MAX || !may_fence(id) {
+        if shared.stuck() >= STUCK_MAX {
+            tracing::warn!(%id, "dead producer left to its transaction timeout: too many calls hang already");
+            continue;
+        }
+        if !may_fence(id) {
             continue;
         }
         let fenced = Producer::new(settings, id).map(|mut producer| {

@@ -11,42 +11,40 @@ use super::board::Wait;
 use super::lane_error::{LaneError, refusal};
 use super::lane_outcome::Outcome;
 use super::owned_task::OwnedTask;
-use super::past_ends::{Written, await_ends};
+use super::past_ends::{Past, Written, await_ends};
 use super::settings::Settings;
-use super::shared::{STUCK_MAX, Shared};
-use crate::engine::{Action, Class, Commit, Event, Judgement, Nonce, Phase, Reason, judge};
+use super::shared::Shared;
+use crate::engine::{Action, Class, Commit, Event, Judgement, Nonce, Phase, judge};
 use crate::kafka::{CallError, Cluster, Position, Producer, classify};
 
 /// Longest call of `send_offsets` that is asked for; librdkafka may overrun it by its socket timeout.
-const OFFSETS_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const OFFSETS_TIMEOUT: Duration = Duration::from_secs(3);
 /// One slice of a commit call; a retriable answer repeats it.
 const COMMIT_SLICE: Duration = Duration::from_secs(2);
 /// Wait between two attempts to get a new producer started.
-const RETRY: Duration = Duration::from_millis(200);
-/// How often a membership that is to be confirmed is looked at.
-const CONFIRM_POLL: Duration = Duration::from_millis(10);
+pub(super) const RETRY: Duration = Duration::from_millis(200);
 /// How long a read of the stable offsets waits before it is repeated.
 const STABLE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// One producer of one stream thread.
 pub(crate) struct Lane {
-    name: String,
-    producer: Option<Producer>,
-    commit: Commit,
-    settings: Settings,
-    shared: Arc<Shared>,
+    pub(super) name: String,
+    pub(super) producer: Option<Producer>,
+    pub(super) commit: Commit,
+    pub(super) settings: Settings,
+    pub(super) shared: Arc<Shared>,
     cluster: Arc<Cluster>,
-    transactional_id: String,
-    warm_up_topic: String,
+    pub(super) transactional_id: String,
+    pub(super) warm_up_topic: String,
     losses: u64,
     /// Code of the last error of class `Record`.
     refused_code: i32,
     /// What the broker refused for good, with the cure.
     refusal: Option<String>,
     /// The last call did not return within its watchdog.
-    hung: bool,
+    pub(super) hung: bool,
     /// When the coordinator last said that another producer took this one's place.
-    fenced: Option<Instant>,
+    pub(super) fenced: Option<Instant>,
     /// What pins a partition that is to be written to, in words.
     pinned: Option<String>,
 }
@@ -151,13 +149,13 @@ impl Lane {
     }
 
     /// Notes on the board what the thread waits for, and since when it waits for anything.
-    fn waits(&self, what: &str) {
+    pub(super) fn waits(&self, what: &str) {
         let mut board = self.shared.board();
         let since = board.waits.get(&self.name).map_or_else(Instant::now, |wait| wait.since);
         board.waits.insert(self.name.clone(), Wait { since, what: what.to_owned() });
     }
 
-    fn goes_on(&self) {
+    pub(super) fn goes_on(&self) {
         match &self.pinned {
             Some(pinned) => self.waits(pinned),
             None => drop(self.shared.board().waits.remove(&self.name)),
@@ -195,7 +193,7 @@ impl Lane {
         Ok(outcome)
     }
 
-    fn step(&mut self, event: Event) -> Result<Vec<Action>, LaneError> {
+    pub(super) fn step(&mut self, event: Event) -> Result<Vec<Action>, LaneError> {
         let before = self.commit.phase();
         let actions = self.commit.step(self.now(), event)?;
         let after = self.commit.phase();
@@ -287,8 +285,8 @@ impl Lane {
         }
     }
 
-    /// Seals the dirty tasks and makes sure that no transaction of the past is open where they write to; returns what is to
-    /// become of the transaction when one is.
+    /// Seals the dirty tasks and makes sure that no transaction of the past is open where they write to, and that none is
+    /// committed that this process does not know of; returns what is to become of the transaction else.
     fn await_past_ends(&mut self, tasks: &mut [OwnedTask]) -> Option<Event> {
         let mut written = Written::default();
         for owned in tasks.iter_mut().filter(|owned| owned.task.is_dirty()) {
@@ -303,11 +301,17 @@ impl Lane {
             return None;
         }
         let what = match await_ends(&self.cluster, &written, stamp) {
-            Ok(None) => {
+            Ok(Past::Ended(committed)) => {
                 self.pinned = None;
-                return None;
+                let task = tasks.iter().find_map(|owned| owned.committed_by_another(&committed))?;
+                tracing::warn!(
+                    lane = %self.name,
+                    %task,
+                    "another transaction than this process knows of has committed the task: its tasks are restored anew"
+                );
+                return (!is(Mutant::CommittedUnchecked)).then_some(Event::Spoiled(Class::Lost));
             }
-            Ok(Some(pinned)) => format!(
+            Ok(Past::Open(pinned)) => format!(
                 "{pinned}: a transaction of the past is open there and its coordinator does not end it. `millpond transactions \
                  show` says what becomes of it; do not abort it before"
             ),
@@ -413,119 +417,6 @@ impl Lane {
             }
             (reply.took, reply.class())
         }))
-    }
-
-    /// Puts the current producer away.
-    fn retire(&mut self, reason: Reason) -> Result<(), LaneError> {
-        tracing::info!(lane = %self.name, reason = reason.label(), "producer is replaced");
-        let Some(producer) = self.producer.take() else { return Ok(()) };
-        // Only after a watchdog a call is still out; the worker then ends with it.
-        if self.hung {
-            producer.abandon(&self.shared.abandoned);
-        } else {
-            drop(producer);
-        }
-        self.hung = false;
-        self.check_stuck()
-    }
-
-    fn check_stuck(&self) -> Result<(), LaneError> {
-        let stuck = self.shared.stuck();
-        if stuck > STUCK_MAX { Err(LaneError::TooManyAbandoned(stuck)) } else { Ok(()) }
-    }
-
-    /// Gets a new producer with the same transactional id started, which fences the one before. Only as a member of the group,
-    /// looked at before every attempt: one that slept beyond its session may have been replaced by another process with the
-    /// same ids, which it must not fence. Returns [`Event::Lost`] when the transaction is to be left to the next owner, and
-    /// nothing when there is none and [`Lane::recover`] is to be called once there is a fence, or when the process stops.
-    fn replace_as_member(&mut self) -> Result<Option<Event>, LaneError> {
-        let begun = Instant::now();
-        loop {
-            self.shared.stamp(thread::current().name().unwrap_or_default());
-            if self.shared.fatal().is_some() {
-                return Err(LaneError::Stopping);
-            }
-            let idle = self.commit.phase() == Phase::Recycling;
-            let asked = !is(Mutant::ReplacedUnconfirmed);
-            if asked && (self.notice_loss() || self.shared.ownership().snapshot().fence.is_none()) {
-                return Ok((!idle).then_some(Event::Lost));
-            }
-            // Nothing is open: the tasks can be closed without a producer.
-            if idle && self.shared.is_stopping() {
-                return Ok(None);
-            }
-            if asked && !self.shared.is_member_since(self.fenced) {
-                self.waits(
-                    "the group's coordinator is to confirm this member, before its producer is replaced",
-                );
-                thread::sleep(CONFIRM_POLL);
-            } else if self.start_producer(begun)? {
-                return Ok(Some(Event::ProducerReplaced));
-            }
-        }
-    }
-
-    /// Replaces a producer that was put away when this process was no member, once it is one again.
-    ///
-    /// # Errors
-    /// [`LaneError`].
-    pub(crate) fn recover(&mut self) -> Result<(), LaneError> {
-        if self.phase() != Phase::Recycling || self.shared.ownership().snapshot().fence.is_none() {
-            return Ok(());
-        }
-        match self.replace_as_member()? {
-            Some(event) => self.step(event).map(|_| ()),
-            None => Ok(()),
-        }
-    }
-
-    /// Tries once to get a producer started, since `begun`; returns whether it runs.
-    fn start_producer(&mut self, begun: Instant) -> Result<bool, LaneError> {
-        self.check_stuck()?;
-        self.waits(&format!("producer {} starts", self.transactional_id));
-        match self.try_producer() {
-            Ok(producer) => {
-                self.goes_on();
-                let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-                tracing::info!(lane = %self.name, ms, "producer runs");
-                self.producer = Some(producer);
-                self.fenced = None;
-                Ok(true)
-            }
-            Err(error) => {
-                match classify(&error) {
-                    Class::Stop => {
-                        return Err(LaneError::Refused { id: self.transactional_id.clone(), error });
-                    }
-                    Class::Fenced => self.fenced = Some(Instant::now()),
-                    _ => {}
-                }
-                tracing::warn!(lane = %self.name, %error, "producer does not start, trying again");
-                self.waits(&format!("producer {} does not start: {error}", self.transactional_id));
-                thread::sleep(RETRY);
-                Ok(false)
-            }
-        }
-    }
-
-    fn try_producer(&mut self) -> Result<Producer, CallError> {
-        let mut producer = Producer::new(&self.settings.producer, &self.transactional_id)?;
-        // Also the probe of the cluster: no call that can hang is made before it answers.
-        producer.warm_up(&self.warm_up_topic, Duration::from_secs(5))?;
-        let patience = self.settings.producer.transaction_timeout * 2;
-        producer.init(patience);
-        let shared = Arc::clone(&self.shared);
-        let stamp = || shared.stamp(thread::current().name().unwrap_or_default());
-        match producer.reply(patience + OFFSETS_TIMEOUT, stamp) {
-            Some(reply) => reply.result.map(|()| producer),
-            None => {
-                producer.abandon(&self.shared.abandoned);
-                Err(CallError {
-                    retriable: true,
-                    ..CallError::plain(crate::kafka::code::TIMED_OUT, "init_transactions hangs".to_owned())
-                })
-            }
-        }
     }
 
     fn nonces(&self) -> Vec<(TaskId, Nonce)> {

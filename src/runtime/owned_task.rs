@@ -59,6 +59,17 @@ impl OwnedTask {
         Member { task: self.task.id(), incarnation: self.incarnation, nonce, previous: self.previous.clone() }
     }
 
+    /// Returns its id if `committed` holds an offset of it that another transaction has committed than its last one here. What
+    /// it holds was restored from a broker that was cut off and answered by the past, or another process owns it.
+    #[must_use]
+    pub(crate) fn committed_by_another(&self, committed: &[Position]) -> Option<TaskId> {
+        let input = self.inputs.first()?;
+        let same = |at: &&Position| at.topic == input.topic && at.partition == input.partition;
+        // An offset that a person set has no nonce; the next transaction sets it right.
+        let found: Nonce = committed.iter().find(same)?.metadata.as_ref()?.parse().ok()?;
+        (self.previous.as_ref() != Some(&found)).then(|| self.task.id())
+    }
+
     /// Returns where its inputs are to be read from.
     #[must_use]
     pub(crate) fn start_positions(&self) -> Vec<Position> {

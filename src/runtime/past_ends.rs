@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::kafka::{CallError, Cluster, code};
+use crate::kafka::{CallError, Cluster, Position, code};
 
 /// How long ends are waited for at a time: other producers' transactions end sooner.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -27,8 +27,16 @@ pub(super) struct Written {
     pub inputs: BTreeSet<(String, u32)>,
 }
 
-/// Waits for a while until nothing is open below its end in what is to be written, and no offset to be sent is pending;
-/// returns what still is, in words.
+/// What was found of the past.
+#[derive(Debug)]
+pub(super) enum Past {
+    /// Something is still open, in words.
+    Open(String),
+    /// Nothing is; with the committed offsets of the inputs.
+    Ended(Vec<Position>),
+}
+
+/// Waits for a while until nothing is open below its end in what is to be written, and no offset to be sent is pending.
 ///
 /// # Errors
 /// When a leader or the group's coordinator does not answer.
@@ -36,9 +44,9 @@ pub(super) fn await_ends(
     cluster: &Cluster,
     written: &Written,
     mut stamp: impl FnMut(),
-) -> Result<Option<String>, CallError> {
+) -> Result<Past, CallError> {
     if written.partitions.is_empty() {
-        return Ok(None);
+        return Ok(Past::Ended(vec![]));
     }
     let begun = Instant::now();
     let mut open: Vec<_> = written.partitions.iter().cloned().collect();
@@ -52,17 +60,17 @@ pub(super) fn await_ends(
         }
         if begun.elapsed() > PATIENCE {
             let pinned = open.iter().map(|(topic, partition)| format!("{topic}-{partition}"));
-            return Ok(Some(pinned.collect::<Vec<_>>().join(", ")));
+            return Ok(Past::Open(pinned.collect::<Vec<_>>().join(", ")));
         }
         stamp();
         std::thread::sleep(LOOK);
     }
     let inputs: Vec<_> = written.inputs.iter().cloned().collect();
     match cluster.committed(&refs(&inputs), PATIENCE) {
-        Ok(_) => Ok(None),
+        Ok(found) => Ok(Past::Ended(found)),
         // librdkafka asks again by itself while an offset is pinned, and may answer that the time is over.
         Err(error) if matches!(error.code, code::UNSTABLE_OFFSET_COMMIT | code::TIMED_OUT) => {
-            Ok(Some(OFFSETS.to_owned()))
+            Ok(Past::Open(OFFSETS.to_owned()))
         }
         Err(error) => Err(error),
     }

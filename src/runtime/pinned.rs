@@ -7,7 +7,8 @@ use millpond_topology::{SubTopology, TaskId};
 
 use super::fencing::fence_dead;
 use super::messages::RestoreRequest;
-use super::restore::{Failed, RETRY, Restorer, missing, nonce};
+use super::restore::{Failed, RETRY, Restorer, missing};
+use super::restore_end::nonce;
 use crate::kafka::{CallError, Cluster, PartitionEnds, Position, code};
 
 /// How long something may be pinned by an open transaction before its dead owner is fenced.

@@ -6,23 +6,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
-use millpond_mutants::{Mutant, is};
 use millpond_state::{Directory, Found, Identity, OpenError, Opened, StorageError, Store, set_aside};
-use millpond_topology::{
-    CHANGELOG_MARKER_KEY, Marker, RawRecord, StateReader, SubTopology, Task, TaskId, TaskOptions, Topology,
-};
+use millpond_topology::{RawRecord, SubTopology, TaskId, Topology};
 
+use super::doubt::Doubts;
 use super::facts::Facts;
-use super::memory::Memory;
 use super::messages::{RestoreRequest, ToInstance};
 use super::owned_task::OwnedTask;
 use super::restore_error::RestoreError;
 use super::settings::Settings;
 use super::shared::Shared;
-use crate::engine::{
-    Changelog, ChangelogPosition, CommittedInput, InputFacts, Nonce, Plan, RestoreFacts, RestoreStop,
-    StoreFacts, conclude, plan,
-};
+use crate::engine::{Changelog, Plan, StoreFacts, plan};
 use crate::kafka::{
     CallError, Cluster, Consumer, Message, PartitionEnds, Position, TopicPartition, code, loses_records,
 };
@@ -35,10 +29,6 @@ const CHUNK_BYTES: usize = 32 * 1024 * 1024;
 pub(super) const RETRY: Duration = Duration::from_millis(20);
 /// Wait before a restore is tried again after the cluster failed to answer.
 const OUTAGE_RETRY: Duration = Duration::from_millis(500);
-
-/// How long a refusal that an outdated answer may have led to must be found again and again before it is believed: a broker
-/// that was cut off learns within about a second what it missed.
-const DOUBT: Duration = Duration::from_secs(3);
 
 /// Why one attempt ended without a result.
 pub(super) enum Failed {
@@ -100,25 +90,25 @@ pub(crate) struct Restorer {
     pub fenced: RefCell<BTreeSet<(i32, String)>>,
     /// The tasks that a transaction pins: since when, and when that was last seen.
     pub pinned: RefCell<BTreeMap<TaskId, (Instant, Instant)>>,
-    /// The refusal that is not believed yet, and since when.
-    pub doubted: RefCell<Option<(TaskId, RestoreStop, Instant)>>,
+    /// Refusals that are not believed yet.
+    pub doubts: Doubts,
     /// Tasks that wait while one is being restored.
     pub waiting: Cell<usize>,
 }
 
 /// A restore in progress.
-struct Job {
-    request: RestoreRequest,
-    sub: Arc<SubTopology>,
-    changelog: String,
-    store: Store,
+pub(super) struct Job {
+    pub(super) request: RestoreRequest,
+    pub(super) sub: Arc<SubTopology>,
+    pub(super) changelog: String,
+    pub(super) store: Store,
     /// Stable committed offsets by input topic.
-    committed: BTreeMap<String, Position>,
-    target: i64,
-    done: bool,
-    from: i64,
-    records: u64,
-    begun: Instant,
+    pub(super) committed: BTreeMap<String, Position>,
+    pub(super) target: i64,
+    pub(super) done: bool,
+    pub(super) from: i64,
+    pub(super) records: u64,
+    pub(super) begun: Instant,
 }
 
 impl Restorer {
@@ -146,25 +136,31 @@ impl Restorer {
             match self.restore(consumer, request) {
                 Ok(owned) => {
                     self.shared.board().notes.remove("restore");
+                    self.doubts.forget(request.task);
                     return sent(ToInstance::Restored(Box::new(owned)));
                 }
                 Err(Failed::Cancelled) => {
                     self.shared.board().notes.remove("restore");
+                    self.doubts.forget(request.task);
                     return sent(ToInstance::RestoreCancelled(request.task, request.incarnation));
                 }
+                Err(Failed::Stop(error)) if self.doubts.is_believed(&error) => {
+                    self.shared.fail(error.to_string());
+                    return Turn::Over;
+                }
                 Err(Failed::Stop(error)) => {
-                    if self.is_confirmed(&error) {
-                        self.shared.fail(error.to_string());
-                        return Turn::Over;
-                    }
-                    tracing::warn!(task = %request.task, %error, "asked again before this is believed");
-                    self.shared.board().notes.insert("restore", format!("{error} (asked again)"));
+                    tracing::warn!(task = %request.task, %error, "looked at again before it is believed");
+                    self.shared.board().notes.insert("restore", format!("{error} (looked at again)"));
                     *consumer = None;
-                    self.ask_whoever_leads(request);
                     std::thread::sleep(OUTAGE_RETRY);
+                    self.ask_whoever_leads(request);
+                    if self.waiting.get() > 0 || !self.inbox.is_empty() {
+                        return Turn::Later;
+                    }
                 }
                 Err(Failed::Later) => return Turn::Later,
                 Err(Failed::Again(why)) => {
+                    self.doubts.forget(request.task);
                     tracing::warn!(task = %request.task, %why, "restore is tried again");
                     self.shared.board().notes.insert("restore", format!("task {}: {why}", request.task));
                     // A half-read consumer is not trusted further.
@@ -175,25 +171,12 @@ impl Restorer {
         }
     }
 
-    /// Says whether a refusal is the last word. One that an outdated answer may have led to must be found again for a while.
-    fn is_confirmed(&self, error: &RestoreError) -> bool {
-        let RestoreError::Stop { task, source } = error else { return true };
-        if !source.may_be_outdated() {
-            return true;
-        }
-        let mut doubted = self.doubted.borrow_mut();
-        match &*doubted {
-            Some((known, stop, since)) if known == task && stop == source => since.elapsed() >= DOUBT,
-            _ => {
-                *doubted = Some((*task, source.clone(), Instant::now()));
-                false
-            }
-        }
-    }
-
     /// Learns anew who leads what a task is restored from.
     fn ask_whoever_leads(&self, request: &RestoreRequest) {
-        let Some(sub) = self.topology.sub_topology(request.task.subtopology) else { return };
+        let wanted = self.check_wanted(request).is_ok();
+        let Some(sub) = self.topology.sub_topology(request.task.subtopology).filter(|_| wanted) else {
+            return;
+        };
         let changelog = sub.changelog_topic(self.topology.app());
         let topics = sub.inputs().map(|(_, topic)| topic).chain([changelog.as_str()]);
         self.cluster.refresh(topics);
@@ -398,147 +381,6 @@ impl Restorer {
         if job.done {
             metrics.finish();
         }
-    }
-
-    /// Checks what was restored and builds the task.
-    fn finish(&self, job: Job) -> Result<OwnedTask, Failed> {
-        let task = job.request.task;
-        let storage = |source| RestoreError::Storage { task, source };
-        let marker = read_marker(&job.store).map_err(|source| {
-            Failed::Stop(match source {
-                MarkerFault::Store(source) => storage(source),
-                MarkerFault::Format(text) => RestoreError::Marker { task, text },
-            })
-        })?;
-        let inputs = self.input_facts(&job)?;
-        let facts = RestoreFacts {
-            app: self.topology.app().to_owned(),
-            brokers: self.settings.brokers.clone(),
-            changelog: job.changelog.clone(),
-            partition: task.partition,
-            fingerprint: job.sub.fingerprint(),
-            inputs,
-            marker,
-            may_start_trimmed: self.settings.may_start_trimmed,
-        };
-        let restored = match conclude(facts) {
-            Ok(restored) => restored,
-            Err(source) => return Err(self.disagree(&job, source)),
-        };
-        let previous = previous_nonce(&job);
-        let options = TaskOptions {
-            app: self.topology.app().to_owned(),
-            input_partitions: self.facts.input_partitions(&job.sub),
-            sink_partitions: self.facts.sink_partitions(&job.sub),
-            timestamp_max_ahead_ms: self.settings.timestamp_max_ahead_ms,
-            dead_letter_value_bytes_max: 900 * 1024,
-            held_bytes_max: self.held_bytes_max(&job.sub),
-        };
-        let built = Task::new(task, &job.sub, options, &restored, Box::new(job.store.reader()));
-        let mut built = built.map_err(RestoreError::from)?;
-        built.stop_on_poison(self.settings.poison_stops.clone());
-        let inputs = built
-            .input_topics()
-            .map(|topic| TopicPartition { topic: topic.to_owned(), partition: task.partition });
-        let inputs = inputs.collect();
-        tracing::info!(
-            %task,
-            records = job.records,
-            from = job.from,
-            ms = u64::try_from(job.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            sequence = restored.sequence,
-            "restored"
-        );
-        Ok(OwnedTask {
-            task: built,
-            position: ChangelogPosition::new(job.store.position()),
-            store: job.store,
-            incarnation: job.request.incarnation,
-            previous,
-            attempt: 0,
-            changelog: job.changelog,
-            flushed: Instant::now(),
-            inputs,
-        })
-    }
-
-    fn held_bytes_max(&self, sub: &SubTopology) -> usize {
-        let tasks = self.facts.input_partitions(sub);
-        Memory::divide(self.settings.memory_budget, &self.topology).held_per_task(tasks)
-    }
-
-    /// State and offsets do not agree. A process that was thrown out and does not know it yet may have read the offsets
-    /// before and the changelog after a transaction of the task's owner: only offsets that stand still prove anything.
-    fn disagree(&self, job: &Job, source: RestoreStop) -> Failed {
-        match self.stable_offsets(&job.request, &job.sub) {
-            Ok(again) if again == job.committed || is(Mutant::NoSecondLook) => {
-                RestoreError::Stop { task: job.request.task, source }.into()
-            }
-            Ok(_) => {
-                Failed::Again("its offsets were committed meanwhile: another instance runs it".to_owned())
-            }
-            Err(failed) => failed,
-        }
-    }
-
-    fn input_facts(&self, job: &Job) -> Result<Vec<CommittedInput>, Failed> {
-        let partition = job.request.task.partition;
-        let ask: Vec<_> = job.sub.inputs().map(|(_, topic)| (topic, partition)).collect();
-        let ends = self.cluster.ends(&ask)?;
-        let mut inputs = Vec::new();
-        let mut board = self.shared.board();
-        let line = board.tasks.entry(job.request.task).or_default();
-        line.inputs.clear();
-        for ((topic, _), ends) in ask.into_iter().zip(ends) {
-            let topic_id = self.facts.topic_id(topic).ok_or_else(|| missing(topic))?;
-            let committed = job.committed.get(topic).map(|at| at.offset).filter(|offset| *offset >= 0);
-            line.inputs.push(super::board::InputLine {
-                topic: topic.to_owned(),
-                position: committed.unwrap_or(ends.log_start),
-                committed: committed.unwrap_or(ends.log_start),
-                log_start: ends.log_start,
-                last_stable: ends.last_stable,
-                high_watermark: ends.high_watermark,
-                last_record_ms: 0,
-            });
-            let PartitionEnds { log_start, high_watermark, .. } = ends;
-            let facts = InputFacts { topic: topic.to_owned(), topic_id, log_start, high_watermark };
-            let sequence = job.committed.get(topic).and_then(nonce).map(|nonce| nonce.sequence);
-            inputs.push(CommittedInput { facts, committed, sequence });
-        }
-        Ok(inputs)
-    }
-}
-
-/// Returns the nonce of what is committed. An offset that a person set back to where the state stands has none: whatever
-/// nonce is found later is then of a transaction after it.
-fn previous_nonce(job: &Job) -> Option<Nonce> {
-    let (_, topic) = job.sub.inputs().next()?;
-    let at = job.committed.get(topic).filter(|at| at.offset >= 0)?;
-    let nonce = nonce(at);
-    if nonce.is_none() {
-        let (task, offset) = (job.request.task, at.offset);
-        tracing::warn!(%task, topic, offset, "the committed offset was set from outside, to where the state stands");
-    }
-    nonce
-}
-
-pub(super) fn nonce(at: &Position) -> Option<Nonce> {
-    at.metadata.as_ref()?.parse().ok()
-}
-
-/// Why the marker is not there to be read.
-enum MarkerFault {
-    Store(StorageError),
-    Format(String),
-}
-
-fn read_marker(store: &Store) -> Result<Option<Marker>, MarkerFault> {
-    let mut bytes = Vec::new();
-    match store.reader().get(&CHANGELOG_MARKER_KEY, &mut bytes) {
-        Ok(true) => Marker::decode(&bytes).map(Some).map_err(|error| MarkerFault::Format(error.to_string())),
-        Ok(false) => Ok(None),
-        Err(error) => Err(MarkerFault::Store(StorageError::Storage { message: error.to_string() })),
     }
 }
 

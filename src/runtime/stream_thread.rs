@@ -5,19 +5,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
-use millpond_state::StorageError;
 use millpond_topology::{ProcessError, RawRecord, TaskError, TaskId};
 
 use super::lane::Lane;
-use super::lane_error::LaneError;
 use super::lane_outcome::Outcome;
 use super::messages::{ToInstance, ToThread};
 use super::observe::Observer;
 use super::owned_task::OwnedTask;
 use super::settings::Settings;
 use super::shared::Shared;
+use super::thread_error::ThreadError;
 use crate::engine::{Class, Incarnation, Pending, Phase};
-use crate::kafka::{CallError, Consumer, Flow, MESSAGE_OVERHEAD, Message, classify, code, loses_records};
+use crate::kafka::{Consumer, Flow, MESSAGE_OVERHEAD, Message, classify, code, loses_records};
 
 /// Records per fetch from the queue.
 const FETCH_MAX: usize = 1000;
@@ -30,92 +29,16 @@ const WAIT_MAX: Duration = Duration::from_millis(20);
 /// Wait after a processor asked for a retry, or before a task that cannot be read yet is tried again.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
 
-/// Why a thread ends the process.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ThreadError {
-    /// The transaction path.
-    #[error(transparent)]
-    Lane(#[from] LaneError),
-    /// A processor or store asked to stop.
-    #[error(transparent)]
-    Task(#[from] TaskError),
-    /// The consumer cannot go on.
-    #[error("{what}: {error}")]
-    Consumer {
-        /// What was being done.
-        what: String,
-        /// What the client said.
-        error: CallError,
-    },
-    /// Records that should be there are not.
-    #[error(
-        "{topic}-{partition}: {text}. The next record to process is gone (retention, truncation or a re-created topic); \
-         offsets are never reset by themselves. Restart to have the cause named"
-    )]
-    OutOfRange {
-        /// Topic.
-        topic: String,
-        /// Partition.
-        partition: i32,
-        /// What the client said.
-        text: String,
-    },
-    /// Records are there and cannot be read; the client would skip them.
-    #[error(
-        "{topic}-{partition}@{offset}: {text}. A batch cannot be read; going on would lose its records. Compare with the \
-         other replicas (kafka-dump-log), repair the partition, and start again"
-    )]
-    Unreadable {
-        /// Topic.
-        topic: String,
-        /// Partition.
-        partition: i32,
-        /// Offset.
-        offset: i64,
-        /// What the client said.
-        text: String,
-    },
-    /// Kafka refuses what cannot be blamed on an input.
-    #[error(
-        "Kafka refuses a record (code {code}) that comes from no input record: raise max.message.bytes of the output, \
-         dead-letter and changelog topics"
-    )]
-    Refused {
-        /// Kafka's code.
-        code: i32,
-    },
-    /// Kafka refuses even the dead letter of an input.
-    #[error(
-        "{place}: Kafka refuses its output and its dead letter (code {code}), so that it can neither be processed nor put \
-         aside: raise max.message.bytes of the dead-letter topic (and kafka.producer.message.max.bytes, if it is set), then \
-         start again; the record is processed then"
-    )]
-    RefusedLetter {
-        /// Topic, partition and offset of the input.
-        place: String,
-        /// Kafka's code.
-        code: i32,
-    },
-    /// A store failed.
-    #[error("store of task {task}: {source}")]
-    Storage {
-        /// The task.
-        task: TaskId,
-        /// What RocksDB said.
-        source: StorageError,
-    },
-}
-
 /// The thread's state.
 pub(crate) struct StreamThread {
     name: String,
     number: usize,
     settings: Settings,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     inbox: Receiver<ToThread>,
     instance: Sender<ToInstance>,
-    lane: Lane,
-    tasks: Vec<OwnedTask>,
+    pub(super) lane: Lane,
+    pub(super) tasks: Vec<OwnedTask>,
     /// Restored tasks that join with the next transaction.
     joining: Vec<OwnedTask>,
     routes: HashMap<(String, i32), (usize, usize)>,
@@ -123,15 +46,15 @@ pub(crate) struct StreamThread {
     /// When the open transaction got its first content.
     since: Option<Duration>,
     /// Most records of the next transaction; below the maximum while a record that Kafka refuses is looked for.
-    records_max: usize,
+    pub(super) records_max: usize,
     /// The only task that works meanwhile.
-    suspect: usize,
+    pub(super) suspect: usize,
     /// The input whose refused record is being replaced by its dead letter.
-    rejecting: Option<String>,
+    pub(super) rejecting: Option<String>,
     /// No record was to blame: punctuators get a transaction of their own next.
-    punctuators_alone: bool,
+    pub(super) punctuators_alone: bool,
     /// Records in the transaction that is being committed.
-    committing: usize,
+    pub(super) committing: usize,
     retry_at: Option<Instant>,
     /// When tasks that could not be read yet are tried again.
     join_at: Option<Instant>,
@@ -509,7 +432,7 @@ impl StreamThread {
         Ok(())
     }
 
-    fn commit(&mut self) -> Result<(), ThreadError> {
+    pub(super) fn commit(&mut self) -> Result<(), ThreadError> {
         if self.lane.phase() != Phase::Open || !self.tasks.iter().any(|owned| owned.task.is_dirty()) {
             return Ok(());
         }
@@ -521,7 +444,7 @@ impl StreamThread {
     }
 
     /// Does what the outcome of a transaction asks for.
-    fn finish(&mut self, outcome: &Outcome) -> Result<(), ThreadError> {
+    pub(super) fn finish(&mut self, outcome: &Outcome) -> Result<(), ThreadError> {
         self.observer.outcome(outcome, &self.tasks);
         if outcome.committed || outcome.aborted {
             self.since = None;
@@ -545,82 +468,6 @@ impl StreamThread {
         Ok(())
     }
 
-    /// A suspect with nothing to process would keep the others waiting for ever.
-    fn pass_over_idle_suspects(&mut self) {
-        while self.records_max != usize::MAX {
-            match self.tasks.get(self.suspect) {
-                Some(owned) if has_next(owned) || owned.task.is_dirty() => return,
-                Some(_) => self.suspect += 1,
-                None => self.all_innocent(),
-            }
-        }
-    }
-
-    /// No record was refused by itself: it may have been a punctuator's output.
-    fn all_innocent(&mut self) {
-        self.work_unlimited();
-        self.punctuators_alone = self.tasks.iter().any(|owned| owned.task.has_punctuators());
-    }
-
-    /// Lets punctuators have a transaction without records: if that is refused, no record is to blame.
-    fn punctuate_alone(&mut self) -> Result<(), ThreadError> {
-        self.commit()?;
-        if self.lane.phase() == Phase::Idle {
-            let outcome = self.lane.begin(&mut self.tasks)?;
-            self.finish(&outcome)?;
-        }
-        if self.lane.phase() != Phase::Open {
-            return Ok(());
-        }
-        let now = self.shared.clock.now();
-        for owned in &mut self.tasks {
-            owned.task.punctuate(now)?;
-        }
-        self.commit()
-    }
-
-    fn work_unlimited(&mut self) {
-        self.records_max = usize::MAX;
-        self.suspect = 0;
-    }
-
-    /// Kafka refused a record: narrows it down, and makes a dead letter of the input that causes it.
-    fn halve(&mut self, refused_code: i32) -> Result<(), ThreadError> {
-        if let Some(place) = self.rejecting.take() {
-            return Err(ThreadError::RefusedLetter { place, code: refused_code });
-        }
-        if self.committing == 0 {
-            return Err(ThreadError::Refused { code: refused_code });
-        }
-        if self.records_max > 1 {
-            let held = self.tasks.iter().map(OwnedTask::waiting).sum::<usize>();
-            self.records_max = (self.records_max.min(held.max(2)) / 2).max(1);
-            return Ok(());
-        }
-        let now = self.shared.clock.now();
-        let outcome = self.lane.begin(&mut self.tasks)?;
-        self.finish(&outcome)?;
-        if self.lane.phase() != Phase::Open {
-            // This process is no member: the next owner looks for it anew.
-            self.work_unlimited();
-            return Ok(());
-        }
-        let Some(owned) = self.tasks.get_mut(self.suspect).filter(|owned| has_next(owned)) else {
-            // What is refused comes from no input: a punctuator's output, or the marker.
-            return Err(ThreadError::Refused { code: refused_code });
-        };
-        let reason = if is_too_large(refused_code) { "TOO_LARGE" } else { "INVALID_TIMESTAMP" };
-        let refused = ProcessError::dead_letter(reason, "Kafka refused an output of this record");
-        let place =
-            owned.task.next_source(now).map(|at| format!("{}-{}@{}", at.topic, at.partition, at.offset));
-        owned.task.reject_next(now, refused)?;
-        self.rejecting = place;
-        self.work_unlimited();
-        self.commit()?;
-        self.rejecting = None;
-        Ok(())
-    }
-
     fn flush_stores(&mut self) -> Result<(), ThreadError> {
         let wall_ms = self.shared.clock.now().wall_ms;
         for owned in &mut self.tasks {
@@ -635,12 +482,6 @@ impl StreamThread {
 }
 
 /// Says whether a task has a record that it can process now.
-fn has_next(owned: &OwnedTask) -> bool {
+pub(super) fn has_next(owned: &OwnedTask) -> bool {
     owned.waiting() > 0
-}
-
-/// Says whether Kafka refuses a record for its size. Several refused ones of a batch share the general code 87, which only
-/// bad timestamps lead to here.
-fn is_too_large(refused_code: i32) -> bool {
-    matches!(refused_code, code::MSG_SIZE_TOO_LARGE | code::RECORD_LIST_TOO_LARGE)
 }

@@ -13,6 +13,7 @@ use millpond_membership::{
 use millpond_state::{Directory, DirectoryError};
 use millpond_topology::Topology;
 
+use super::doubt::Doubts;
 use super::facts::{Facts, FactsError};
 use super::fencing::fence_dead;
 use super::instance::{Instance, Parts, SinkControl};
@@ -24,7 +25,8 @@ use super::observe::Observer;
 use super::restore::Restorer;
 use super::settings::Settings;
 use super::shared::Shared;
-use super::stream_thread::{StreamThread, ThreadError, ThreadParts};
+use super::stream_thread::{StreamThread, ThreadParts};
+use super::thread_error::ThreadError;
 use super::watch::Watch;
 use crate::kafka::{CallError, Cluster, Consumer};
 use crate::metrics::Metrics;
@@ -210,7 +212,7 @@ impl Streams {
         let restorer = Restorer {
             fenced: RefCell::default(),
             pinned: RefCell::default(),
-            doubted: RefCell::default(),
+            doubts: Doubts::default(),
             waiting: Cell::default(),
             topology: self.topology.clone(),
             facts: Arc::clone(&self.facts),

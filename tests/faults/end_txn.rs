@@ -6,6 +6,10 @@ use kafka_protocol::messages::ApiKey;
 
 use crate::proxy::{Fault, Match, Request};
 use crate::rig::{PATIENCE, Rig, drain_or_end};
+use crate::support::wait_until;
+
+/// What a process logs that finds a commit which it does not know of.
+const FOUND_OUT: &str = "another transaction than this process knows of has committed the task";
 
 /// How long the broker keeps silent about commits; 60 s were also run.
 fn silence() -> Duration {
@@ -56,9 +60,14 @@ fn a_broker_that_is_silent_about_every_commit_for_seconds_costs_time_and_nothing
     assert!(figures.resolved() >= 1, "{figures}");
 }
 
+/// The rule off, and the look at what is committed as well, which makes up for it before the next transaction.
+fn alone(mutant: &str) -> String {
+    format!("{mutant}+committed-unchecked")
+}
+
 /// Runs into one lost commit with a rule switched off; the oracle must object.
 fn control(mutant: &str, matching: Match) {
-    let mut rig = Rig::start(mutant, &[("MILLPOND_MUTANT", mutant)]);
+    let mut rig = Rig::start(mutant, &[("MILLPOND_MUTANT", &alone(mutant))]);
     let wanted = commits(matching, 12).times(2);
     let lost = rig.proxy.rule("EndTxn or its reply swallowed", wanted, Fault::Swallow);
     let load = rig.load(5, 1000);
@@ -74,6 +83,18 @@ fn control(mutant: &str, matching: Match) {
 #[test]
 fn control_an_unknown_commit_taken_for_aborted_is_noticed() {
     control("unknown-is-aborted", Match::replies(&[ApiKey::EndTxn]));
+}
+
+/// The second line: what is committed is not what the process takes for its last transaction, so that it restores.
+#[test]
+fn a_commit_taken_for_aborted_is_found_out_before_the_next_transaction() {
+    let rig = Rig::start("found-out", &[("MILLPOND_MUTANT", "unknown-is-aborted")]);
+    let wanted = commits(Match::replies(&[ApiKey::EndTxn]), 12).times(2);
+    let lost = rig.proxy.rule("reply to EndTxn swallowed", wanted, Fault::Swallow);
+    let load = rig.load(5, 1000);
+    lost.wait_hits(1, PATIENCE);
+    wait_until("it is found out", PATIENCE, || rig.node.logged(FOUND_OUT) >= 1);
+    rig.finish(load);
 }
 
 #[test]

@@ -87,8 +87,10 @@ fn a_delayed_commit_finds_its_producer_replaced_and_tears_nothing() {
 
 #[test]
 fn control_without_replacement_a_delayed_commit_tears_a_transaction() {
-    let mut rig =
-        Rig::start("no-replacement", &[("MILLPOND_THREADS", "1"), ("MILLPOND_MUTANT", "no-replacement")]);
+    let mut rig = Rig::start(
+        "no-replacement",
+        &[("MILLPOND_THREADS", "1"), ("MILLPOND_MUTANT", "no-replacement+committed-unchecked")],
+    );
     let load = rig.load(5, 800);
     let code = delayed_commit(&mut rig);
     assert_eq!(code, 0, "void: the late commit was refused");
@@ -170,7 +172,7 @@ fn delayed_offsets_find_their_producer_replaced_and_move_nothing_back() {
 
 #[test]
 fn control_without_replacement_delayed_offsets_move_the_committed_ones_back() {
-    let wrong = [("MILLPOND_THREADS", "1"), ("MILLPOND_MUTANT", "no-replacement")];
+    let wrong = [("MILLPOND_THREADS", "1"), ("MILLPOND_MUTANT", "no-replacement+committed-unchecked")];
     let mut rig = Rig::start("late-offsets", &wrong);
     let load = rig.load(5, 800);
     let code = delayed_offsets(&mut rig);

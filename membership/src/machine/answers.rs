@@ -115,6 +115,10 @@ impl Machine {
         synced: Synced,
         out: &mut Vec<Action>,
     ) -> Result<(), Malformed> {
+        if synced.code == Code::FencedInstance && self.standing.call_otherwise() {
+            self.join_again(now, out);
+            return Ok(());
+        }
         if synced.code != Code::Fine {
             self.fail(now, synced.code, out);
             return Ok(());

@@ -17,7 +17,7 @@ use crate::{
 /// heir fenced them at once; a release right after a death starts the next generation within milliseconds.
 pub const REMEMBERED_GENERATIONS: i32 = 3;
 
-/// Member ids that are remembered; after the first, which had a seat, the oldest gives way.
+/// Member ids that are remembered; the first, which had the seat, stays, and of the others the oldest gives way.
 const GIVEN_MAX: usize = 16;
 
 #[derive(Clone, Debug)]
@@ -25,9 +25,9 @@ pub(super) struct Standing {
     /// As the coordinator gave it, empty before; kept through a loss, because a static member comes back with
     /// it.
     pub(super) member: String,
-    /// The member ids of the last seat and of every JoinGroup answered since; kept through a loss.
+    /// The member ids of the last seat, if there was one, and of the JoinGroups answered since; kept through a loss.
     given: Vec<String>,
-    /// Those of them that a coordinator has called fenced, since another answer than that.
+    /// Those of them that were called fenced, since a coordinator last gave an id or knew none.
     fenced: Vec<String>,
     pub(super) report: Report,
     /// When a coordinator last counted this member's session from the start, at the latest.

@@ -16,8 +16,8 @@ const TRANSACTION_TIMEOUT: (&str, &str) = ("MILLPOND_TRANSACTION__TIMEOUT", "60s
 const RATE: u64 = 600;
 
 /// Rules that stop the slow thread, each behind the other, switched off: joining again only when everything lost is dropped;
-/// aborting whatever was open at a loss.
-const BARE: &str = "new-fence-before-dropped+commit-after-lost";
+/// aborting whatever was open at a loss; comparing what is committed before a transaction is written.
+const BARE: &str = "new-fence-before-dropped+commit-after-lost+committed-unchecked";
 
 /// What the other process saw when it took over.
 struct Seen {

@@ -164,7 +164,9 @@ fn ended(world: &World, node: &mut Node) -> String {
 fn told(world: &World, code: Option<i32>, log: &str) -> String {
     let words = last_words(log);
     let state = world.state("one").display().to_string();
-    let text = words.replace(&state, "STATE").replace(&world.app, "APP").replace(&world.brokers, "BROKERS");
+    let folder = world.dir.path().display().to_string();
+    let text = words.replace(&state, "STATE").replace(&folder, "FOLDER");
+    let text = text.replace(&world.app, "APP").replace(&world.brokers, "BROKERS");
     let code = code.map_or("none".to_owned(), |code| code.to_string());
     format!("exit {code}\n{}", wrapped(&steady(&text)))
 }

@@ -127,14 +127,17 @@ fn a_thread_that_stalls_beyond_the_transaction_timeout_finds_its_commit_aborted(
 
 #[test]
 fn control_a_timed_out_transaction_that_is_not_done_again_is_noticed() {
-    let scene = Scene::start("no-redo", &[LINGER, ("MILLPOND_MUTANT", "no-redo")]);
+    let scene = Scene::start("no-redo", &[LINGER, ("MILLPOND_MUTANT", "no-redo+committed-unchecked")]);
     scene.stall_by_signal();
     scene.must_be_noticed("no-redo");
 }
 
 #[test]
 fn control_a_timed_out_transaction_taken_for_committed_is_noticed() {
-    let scene = Scene::start("taken-committed", &[STALLING, ("MILLPOND_MUTANT", "unknown-is-committed")]);
+    let scene = Scene::start(
+        "taken-committed",
+        &[STALLING, ("MILLPOND_MUTANT", "unknown-is-committed+committed-unchecked")],
+    );
     scene.stall_by_failpoint();
     scene.must_be_noticed("unknown-is-committed");
 }

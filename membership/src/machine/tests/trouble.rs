@@ -91,6 +91,42 @@ fn a_fenced_id_gives_way_to_every_other_one_that_it_was_given_since_its_seat() {
 }
 
 #[test]
+fn an_id_that_is_lost_before_its_seat_gives_way_as_well() {
+    let mut script = given_ids_that_may_not_be_written();
+    script.joined(0, "m-2", 9);
+    script.synced(82, None);
+    reach(&mut script);
+    assert_eq!(script.joined(0, MEMBER, 6).member_id.as_str(), "m-3", "the youngest that is not fenced");
+    assert_eq!(script.told(), []);
+}
+
+#[test]
+fn of_many_ids_the_seated_one_and_the_youngest_are_remembered() {
+    let mut script = Script::stable(Some("i"), &["0_0"]);
+    script.tick_after(500);
+    script.beaten(25);
+    script.step(Input::AcknowledgeLost);
+    for id in 0..40 {
+        reach(&mut script);
+        script.joined(25, MEMBER, -1);
+        // After many JoinGroups in vain the next one waits.
+        if !script.is_asking() {
+            reach(&mut script);
+        }
+        script.joined(0, &format!("m-{id}"), 9);
+        script.synced(15, None);
+    }
+    let mut asked = Vec::new();
+    while !script.told().contains(&Event::Lost(Why::FencedInstance)) {
+        if !script.is_asking() {
+            reach(&mut script);
+        }
+        asked.push(script.joined(82, "", -1).member_id.to_string());
+    }
+    assert_eq!((asked.len(), asked[0].as_str(), asked[15].as_str()), (16, "m-39", MEMBER));
+}
+
+#[test]
 fn a_stranger_in_its_place_is_found_once_all_its_ids_are_fenced() {
     let mut script = given_ids_that_may_not_be_written();
     assert_eq!(script.joined(82, "", -1).member_id.as_str(), "m-2");
