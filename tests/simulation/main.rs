@@ -45,7 +45,7 @@ use crate::scenario::{Kind, Scenario};
 /// Seeds that every run of the tests includes.
 const ALWAYS: u64 = 1000;
 /// How long the seeds after those go on.
-const GO_ON: Duration = Duration::from_secs(90);
+const GO_ON: Duration = Duration::from_secs(120);
 /// Schedules from which on every edge that is not rare must have been taken.
 const ENOUGH_FOR_EDGES: u64 = 5_000;
 /// Schedules with an operator.
