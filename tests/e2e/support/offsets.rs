@@ -10,6 +10,8 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::world::World;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a broker may take to answer at all.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Last stable offset and high watermark of a topic's partitions.
 pub(crate) struct Ends {
@@ -59,45 +61,43 @@ impl Ends {
     }
 }
 
-/// Returns the committed offsets; a broker that has just started is still loading its groups.
-fn committed(client: &BaseConsumer, asked: &TopicPartitionList) -> TopicPartitionList {
+/// Asks until a broker answers; one that has just started is still loading its groups, a busy one takes its time.
+fn patiently<T>(what: &str, ask: impl Fn() -> Result<T, KafkaError>) -> T {
     let begun = Instant::now();
     loop {
-        match client.committed_offsets(asked.clone(), TIMEOUT) {
+        match ask() {
             Ok(found) => return found,
-            Err(error) if begun.elapsed() > TIMEOUT => panic!("committed offsets: {error}"),
+            Err(error) if begun.elapsed() > PATIENCE => panic!("{what}: {error}"),
             Err(_) => std::thread::sleep(Duration::from_millis(100)),
         }
+    }
+}
+
+fn committed(client: &BaseConsumer, topic: &str, partition: i32) -> Result<i64, KafkaError> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition(topic, partition);
+    match client.committed_offsets(list, TIMEOUT)?.elements()[0].offset() {
+        Offset::Offset(offset) => Ok(offset),
+        _ => Ok(0),
     }
 }
 
 /// Returns the group's lag over the input topics: high watermark less committed offset, as `kafka-consumer-groups` counts.
 pub(crate) fn group_lag(world: &World) -> i64 {
     let client = client(world, "read_uncommitted");
-    let mut lag = 0;
-    for topic in [world.topic("order.events"), world.topic("account.commands")] {
-        for partition in 0..partitions(&client, &topic).unwrap_or_else(|error| panic!("{topic}: {error}")) {
-            let mut list = TopicPartitionList::new();
-            list.add_partition(&topic, partition);
-            let committed = committed(&client, &list);
-            let committed = match committed.elements()[0].offset() {
-                Offset::Offset(offset) => offset,
-                _ => 0,
-            };
-            let (_, end) =
-                client.fetch_watermarks(&topic, partition, TIMEOUT).unwrap_or_else(|e| panic!("{e}"));
-            lag += end - committed;
-        }
-    }
-    lag
+    let of = |topic: &str| -> Result<i64, KafkaError> {
+        let lag = |partition| {
+            let committed = committed(&client, topic, partition)?;
+            Ok(client.fetch_watermarks(topic, partition, TIMEOUT)?.1 - committed)
+        };
+        (0..partitions(&client, topic)?).map(lag).sum()
+    };
+    let topics = [world.topic("order.events"), world.topic("account.commands")];
+    topics.iter().map(|topic| patiently(topic, || of(topic))).sum()
 }
 
 /// Returns the group's committed offset of an input partition; 0 when there is none.
 pub(crate) fn committed_offset(world: &World, topic: &str, partition: i32) -> i64 {
-    let mut list = TopicPartitionList::new();
-    list.add_partition(topic, partition);
-    match committed(&client(world, "read_uncommitted"), &list).elements()[0].offset() {
-        Offset::Offset(offset) => offset,
-        _ => 0,
-    }
+    let client = client(world, "read_uncommitted");
+    patiently(topic, || committed(&client, topic, partition))
 }
