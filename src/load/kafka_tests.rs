@@ -186,12 +186,13 @@ fn a_refused_record_fails_the_run() {
     assert!(matches!(run, Err(LoadError::Producer { during: "send", .. })), "{run:?}");
 }
 
-/// A run of 500 orders in transactions, the second of each two aborted first, while the broker takes no batch above 400 bytes.
+/// Writes 500 orders.
 fn run_refused(fixture: &Fixture, feed: &mut Feed) -> Result<(), LoadError> {
     let mut generator = fixture.generator(500);
     feed.run(&mut generator, Phase::Orders, Pace::UNLIMITED, &AtomicBool::new(false))
 }
 
+/// A feed of transactions, the second of each two aborted first, into a topic that takes no batch above 400 bytes.
 fn feed_refused(fixture: &Fixture) -> Feed {
     fixture.set_batch_bytes_max("400");
     Feed::new(&fixture.target, Some(Transactions { records: 100, abort_every: 2 })).unwrap()

@@ -194,8 +194,7 @@ impl Writer {
     fn settle(&self) -> Result<Settled, LoadError> {
         let began = Instant::now();
         loop {
-            let flushed = self.producer.flush(FLUSH_SLICE);
-            match flushed {
+            match self.producer.flush(FLUSH_SLICE) {
                 _ if self.spoiled.load(Ordering::SeqCst) => return Ok(Settled::Spoiled),
                 Ok(()) => return Ok(Settled::Written),
                 Err(_) if began.elapsed() >= ACKNOWLEDGE_TIMEOUT => return Ok(Settled::Spoiled),
