@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use millpond::cli::{Cli, Exit, Failure, show_failures};
-use millpond::kafka::{end_process, limit_arenas};
+use millpond::kafka::{end_process, give_back_memory};
 use millpond::telemetry;
 
 fn main() -> ExitCode {
-    limit_arenas();
+    give_back_memory();
     let cli = Cli::parse();
     show_failures(cli.color());
     let started = telemetry::start(cli.verbosity(), cli.color());

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::process::Process;
+use crate::process::{Process, cpu_seconds_of};
 use crate::report::{busy_share, keep, machine_ticks};
 use crate::system::System;
 
@@ -32,6 +32,9 @@ pub(crate) struct DrainArgs {
     /// Where state, logs and results go
     #[arg(long, default_value = "bench-data")]
     dir: PathBuf,
+    /// Process id of the broker, whose CPU seconds are then reported too
+    #[arg(long)]
+    broker_pid: Option<u32>,
     /// Leaves the oracle out; the result then says so
     #[arg(long)]
     no_verify: bool,
@@ -57,10 +60,12 @@ pub(crate) fn run(args: &DrainArgs) -> Result<()> {
     system.ok(&[&load[..], &clean].concat())?;
     eprintln!("draining with {} threads", args.threads);
     let machine = machine_ticks();
+    let broker_before = args.broker_pid.map(cpu_seconds_of).transpose()?;
     let started = Instant::now();
     let process = Process::attach(system.start("drain.log")?)?;
     let (first, done) = wait(&process, "order.events", args.orders)?;
     let (cpu, peak) = (process.cpu_seconds()?, process.peak_mib()?);
+    let broker = args.broker_pid.map(cpu_seconds_of).transpose()?;
     let busy = busy_share(machine, machine_ticks());
     process.stop()?;
     let count = f64::from(u32::try_from(args.orders)?);
@@ -76,6 +81,7 @@ pub(crate) fn run(args: &DrainArgs) -> Result<()> {
         "seconds": seconds,
         "secondsFromStart": done.duration_since(started).as_secs_f64(),
         "cpuSecondsPerMillion": cpu * 1e6 / count,
+        "brokerCpuSecondsPerMillion": broker.zip(broker_before).map(|(now, then)| (now - then) * 1e6 / count),
         "peakMiB": peak,
         "machineBusyShare": busy,
         "oracleChecksPassed": verified,

@@ -3,6 +3,7 @@
 mod drain;
 mod process;
 mod report;
+mod restore;
 mod system;
 
 use std::process::ExitCode;
@@ -20,11 +21,14 @@ struct Cli {
 enum Command {
     /// Processes preloaded orders as fast as possible
     Drain(drain::DrainArgs),
+    /// Restores the stores that a drain left, from nothing
+    Restore(restore::RestoreArgs),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Drain(args) => drain::run(&args),
+        Command::Restore(args) => restore::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,21 @@ use serde_json::Value;
 /// Clock ticks per second of `/proc/<pid>/stat`, fixed on Linux.
 const TICKS: f64 = 100.0;
 
+/// What a task says of its restore.
+pub(crate) struct Restored {
+    pub(crate) phase: String,
+    pub(crate) records: u64,
+}
+
+/// Returns the CPU seconds that a process used so far, user and system.
+pub(crate) fn cpu_seconds_of(pid: u32) -> Result<f64> {
+    let path = format!("/proc/{pid}/stat");
+    let text = std::fs::read_to_string(&path).context(path)?;
+    let fields: Vec<&str> = text.rsplit(')').next().context("stat")?.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
+    Ok((ticks(11) + ticks(12)) / TICKS)
+}
+
 /// A running `millpond run`.
 pub(crate) struct Process {
     child: Child,
@@ -62,12 +77,21 @@ impl Process {
         Ok((committed, lag))
     }
 
+    /// Returns what every task is doing and how many changelog records it restored.
+    pub(crate) fn restored(&self) -> Result<Vec<Restored>> {
+        let status: Value = serde_json::from_str(&self.get("/status")?)?;
+        let tasks = status.get("tasks").and_then(Value::as_array).context("no tasks")?;
+        let read = |task: &Value| {
+            let phase = task.pointer("/state/phase").and_then(Value::as_str).context("no phase")?.to_owned();
+            let records = task.pointer("/store/restoredRecords").and_then(Value::as_u64).unwrap_or(0);
+            Ok(Restored { phase, records })
+        };
+        tasks.iter().map(read).collect()
+    }
+
     /// Returns the CPU seconds used so far, user and system.
     pub(crate) fn cpu_seconds(&self) -> Result<f64> {
-        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields: Vec<&str> = text.rsplit(')').next().context("stat")?.split_whitespace().collect();
-        let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
-        Ok((ticks(11) + ticks(12)) / TICKS)
+        cpu_seconds_of(self.child.id())
     }
 
     /// Returns the peak resident memory, MiB.

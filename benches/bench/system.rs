@@ -19,14 +19,19 @@ impl System {
     /// Names an application; brokers come from the environment as for every command.
     pub(crate) fn new(dir: &Path, threads: u32, partitions: u32) -> Result<Self> {
         let millis = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+        let dir = dir.join(format!("bench-{millis}"));
+        std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+        Self::existing(&dir, threads, partitions)
+    }
+
+    /// Returns the application that has its folder there; the folder is called like it.
+    pub(crate) fn existing(dir: &Path, threads: u32, partitions: u32) -> Result<Self> {
         let binary = std::env::current_exe()?.with_file_name("millpond");
         if !binary.exists() {
             bail!("{} is not built; use ./dev bench", binary.display());
         }
-        let app = format!("bench-{millis}");
-        let dir = dir.join(&app);
-        std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
-        Ok(Self { binary, app, dir, threads, partitions })
+        let app = dir.file_name().and_then(|name| name.to_str()).context("the folder has no name")?;
+        Ok(Self { binary, app: app.to_owned(), dir: dir.to_owned(), threads, partitions })
     }
 
     /// Returns the directory of state and logs.

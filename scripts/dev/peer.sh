@@ -16,8 +16,10 @@ PEER_PARTITIONS=4
 PEER_THREADS=2
 PEER_ZIPF=0
 PEER_SECONDS=30
-PEER_RATE=5000
+PEER_RATES=5000
 PEER_DIR=bench-data/peer
+PEER_LOWEST=
+PEER_LOWEST_INTERVAL_MS=10
 PEER_APP=
 PEER_ROUND_DIR=
 PEER_SEED=1000
@@ -34,7 +36,7 @@ usage: ./dev bench --peer kafka-streams [OPTIONS]
   --rounds N         every part of every system so many times, in turn       ($PEER_ROUNDS)
   --orders N --users N --partitions N --threads N --zipf Z                    the drain, which every round begins with
   --seconds N        measured by latency; kill waits a third of it            ($PEER_SECONDS)
-  --rate N           orders per second of latency and kill                    ($PEER_RATE)
+  --rates LIST       orders per second of latency, with commas; kill takes the first  ($PEER_RATES)
   --dir DIR          results                                                  ($PEER_DIR)
   --set KEY=VALUE    a setting of Kafka Streams to try in \`tuned\`; may be repeated
 HELP
@@ -54,7 +56,7 @@ peer_bench() {
       --threads) PEER_THREADS=${2:-} ;;
       --zipf) PEER_ZIPF=${2:-} ;;
       --seconds) PEER_SECONDS=${2:-} ;;
-      --rate) PEER_RATE=${2:-} ;;
+      --rates) PEER_RATES=${2:-} ;;
       --dir) PEER_DIR=${2:-} ;;
       --set) PEER_SET+=(--set "${2:-}") ;;
       *)
@@ -109,7 +111,7 @@ peer_round() {
   if peer_wants start || peer_wants latency || peer_wants kill; then
     for system in millpond "${PEER_CONFIGS[@]}"; do
       peer_start "$system"
-      ! peer_wants latency || peer_latency "$system"
+      ! peer_wants latency || peer_latencies "$system"
     done
     ! peer_wants kill || peer_kills
     peer_load --orders 100 --rate 0
@@ -130,7 +132,7 @@ peer_drain_ours() {
   warn "millpond drains"
   json=$(MILLPOND_KAFKA__BROKERS=$(broker_address) "$CARGO_TARGET_DIR/release/millpond-bench" drain \
     --dir "$PEER_ROUND_DIR" --orders "$PEER_ORDERS" --users "$PEER_USERS" --partitions "$PEER_PARTITIONS" \
-    --threads "$PEER_THREADS" --zipf "$PEER_ZIPF") || die "millpond's drain failed"
+    --threads "$PEER_THREADS" --zipf "$PEER_ZIPF" --broker-pid "$(kafka_running)") || die "millpond's drain failed"
   folders=("$PEER_ROUND_DIR"/bench-*)
   PEER_APP=${folders[0]##*/}
   json=$(tr -d '\n' <<<"$json")
@@ -147,16 +149,15 @@ peer_drain_peer() { # CONFIG
   "${PEER_COMMAND[@]}" --broker-pid "$(kafka_running)"
 }
 
-# Deletes and restores the peer's state; millpond's own restore is measured by its bench, where that has it.
+# Deletes and restores every system's state.
 peer_restores() {
   local config json
-  if "$CARGO_TARGET_DIR/release/millpond-bench" help restore >/dev/null 2>&1; then
-    mkdir -p "$PEER_ROUND_DIR/restore"
-    json=$(MILLPOND_KAFKA__BROKERS=$(broker_address) "$CARGO_TARGET_DIR/release/millpond-bench" restore \
-      --dir "$PEER_ROUND_DIR/restore") || die "millpond's restore failed"
-    json=$(tr -d '\n' <<<"$json")
-    printf '{"part":"restore","system":"millpond",%s\n' "${json#\{}"
-  fi
+  warn "all restore from nothing"
+  json=$(MILLPOND_KAFKA__BROKERS=$(broker_address) "$CARGO_TARGET_DIR/release/millpond-bench" restore \
+    --app-dir "$PEER_ROUND_DIR/$PEER_APP" --partitions "$PEER_PARTITIONS" --threads "$PEER_THREADS" \
+    --dir "$PEER_ROUND_DIR/restore") || die "millpond's restore failed"
+  json=$(tr -d '\n' <<<"$json")
+  printf '{"part":"restore","system":"millpond",%s\n' "${json#\{}"
   for config in "${PEER_CONFIGS[@]}"; do
     peer_command restore "$config"
     "${PEER_COMMAND[@]}"
@@ -175,11 +176,23 @@ peer_start() { # SYSTEM
   peer_measure kill "$1" --rounds 0 --part start-from-nothing
 }
 
-peer_latency() { # SYSTEM
-  warn "$1 at $PEER_RATE orders/s"
+# At every rate, with the commit settings of the drain and with those of each system for the lowest latency.
+peer_latencies() { # SYSTEM
+  local rate rates
+  IFS=, read -ra rates <<<"$PEER_RATES"
+  for rate in "${rates[@]}"; do
+    peer_latency "$1" "$rate" "latency-$rate"
+    PEER_LOWEST=1
+    peer_latency "$1" "$rate" "lowest-latency-$rate"
+    PEER_LOWEST=
+  done
+}
+
+peer_latency() { # SYSTEM RATE PART
+  warn "$1: $3"
   peer_load --orders 100 --rate 0
-  peer_load_line
-  peer_measure observe "$1" --seconds "$PEER_SECONDS" --load "$LOAD_LINE" --part "latency-$PEER_RATE"
+  peer_load_line "$2"
+  peer_measure observe "$1" --seconds "$PEER_SECONDS" --load "$LOAD_LINE" --part "$3"
 }
 
 peer_kills() {
@@ -189,7 +202,7 @@ peer_kills() {
     peer_load --orders 100 --rate 0
     peer_measure kill "${system%-static}" --rounds 0 >/dev/null
     warn "$system is killed"
-    peer_load_line
+    peer_load_line "${PEER_RATES%%,*}"
     peer_measure kill "$system" --rounds 1 --after-seconds "$after" --load "$LOAD_LINE"
   done
 }
@@ -200,6 +213,7 @@ peer_measure() { # MODE SYSTEM OPTIONS...
   shift 2
   if [[ $system == millpond ]]; then
     mapfile -t environment < <(peer_environment "$PEER_APP" "")
+    [[ -z $PEER_LOWEST ]] || environment+=(MILLPOND_COMMIT__MODE=latency)
     PEER_COMMAND=(env "${environment[@]}" "$CARGO_TARGET_DIR/release/millpond" run --roles processor)
     topic=$PEER_APP.account.events
   else
@@ -215,7 +229,9 @@ peer_measure() { # MODE SYSTEM OPTIONS...
 # Sets PEER_COMMAND: the peer in a mode that runs Kafka Streams.
 peer_command() { # MODE CONFIG
   local jvm=() more=()
-  [[ $2 != tuned ]] || jvm=("${PEER_TUNED_JVM[@]}") more=("${PEER_SET[@]}")
+  # The shortest interval that does not take longer than it lasts.
+  [[ -z $PEER_LOWEST ]] || more=(--set "commit.interval.ms=$PEER_LOWEST_INTERVAL_MS")
+  [[ $2 != tuned ]] || jvm=("${PEER_TUNED_JVM[@]}") more+=("${PEER_SET[@]}")
   PEER_COMMAND=("$JAVA" "${jvm[@]}" -cp "$PEER_BUILD/classes:$PEER_BUILD/lib/*" millpond.peer.Main "$1" --config "$2"
     --brokers "$(broker_address)" --app "$PEER_APP-$2" --namespace "$PEER_APP" --threads "$PEER_THREADS"
     --state "$PEER_ROUND_DIR/state-$2" --orders "$PEER_APP.order.events" --commands "$PEER_APP.account.commands"
@@ -262,9 +278,9 @@ peer_load() { # OPTIONS...
 }
 
 # Sets LOAD_LINE: a shell line that writes orders at the rate until it is told to stop.
-peer_load_line() {
+peer_load_line() { # RATE
   peer_loader
-  printf -v LOAD_LINE '%q ' "${LOAD[@]}" --orders 100000000 --rate "$PEER_RATE"
+  printf -v LOAD_LINE '%q ' "${LOAD[@]}" --orders 100000000 --rate "$1"
 }
 
 # A fast wrong answer is void: the oracle judged millpond's outputs, and the peer's must be the same bytes.

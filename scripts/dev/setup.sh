@@ -72,7 +72,7 @@ find_postgres() {
 # Prints the Debian package of everything that is not there, one a line.
 missing_packages() {
   local tool
-  for tool in clang cmake make g++ pkg-config shellcheck; do
+  for tool in clang cmake make g++ pkg-config shellcheck valgrind; do
     command -v "$tool" >/dev/null || say "$tool"
   done
   compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null || compgen -G '/usr/lib*/libclang*.so*' >/dev/null ||

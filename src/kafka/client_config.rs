@@ -67,14 +67,41 @@ impl ClientConfig {
 pub const MESSAGE_OVERHEAD: usize = 1024;
 
 /// Returns the settings of a consumer that bound what it has fetched and nobody has taken yet: bytes and messages, which
-/// librdkafka counts for each partition, and the size of an answer, which stays in memory until its last message is taken.
+/// librdkafka counts for each partition, the size of an answer, which stays in memory until its last message is taken, and
+/// the share of a partition in it, by which the queue of a partition is overrun (a batch that is larger comes all the same).
 /// librdkafka refuses an answer below `message_max`, its `message.max.bytes`, if that is set.
 #[must_use]
-pub fn fetch_limits(queue_bytes: u64, message_max: Option<u64>) -> [(&'static str, String); 3] {
+pub fn fetch_limits(queue_bytes: u64, message_max: Option<u64>) -> [(&'static str, String); 4] {
     let answer = queue_bytes.clamp(1 << 20, 50 << 20).max(message_max.unwrap_or(0));
     [
         ("queued.max.messages.kbytes", (queue_bytes / 1024).max(64).to_string()),
         ("queued.min.messages", (queue_bytes / MESSAGE_OVERHEAD as u64).clamp(1_000, 100_000).to_string()),
         ("fetch.max.bytes", answer.to_string()),
+        ("fetch.message.max.bytes", (queue_bytes / 4).clamp(64 << 10, 1 << 20).to_string()),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_overrun_by_a_quarter_and_an_answer_holds_the_largest_message() {
+        let limits = |queue, message_max| fetch_limits(queue, message_max).map(|(_, value)| value);
+        assert_eq!(limits(16 << 20, None), ["16384", "16384", "16777216", "1048576"], "the default");
+        assert_eq!(limits(2 << 20, None), ["2048", "2048", "2097152", "524288"], "a small budget");
+        assert_eq!(limits(2 << 20, Some(9_000_000)), ["2048", "2048", "9000000", "524288"]);
+        assert_eq!(limits(1, None), ["64", "1000", "1048576", "65536"], "the least");
+    }
+
+    #[test]
+    fn what_the_user_sets_of_the_fetch_stays() {
+        let mut config = ClientConfig::new("b:1", &BTreeMap::new());
+        config.set("fetch.message.max.bytes", "77777").set("auto.offset.reset", "earliest");
+        let config = config.consumer("group", 16 << 20);
+        let get =
+            |key: &str| config.iter().find(|(found, _)| *found == key).map(|(_, value)| value.to_owned());
+        assert_eq!(get("fetch.message.max.bytes").as_deref(), Some("77777"));
+        assert_eq!(get("auto.offset.reset").as_deref(), Some("error"), "an offset is never reset");
+    }
 }

@@ -37,17 +37,32 @@ unsafe extern "C" {
     fn mallopt(parameter: c_int, value: c_int) -> c_int;
 }
 
-/// Lets the allocator of the C library have one arena per core instead of eight: each keeps what was freed in it, and a process
-/// has three dozen threads. `MALLOC_ARENA_MAX` in the environment wins; does nothing with another C library. For the start of
-/// `main`, before there are threads.
-pub fn limit_arenas() {
+/// Keeps the allocator of the C library from holding memory that was freed. For the start of `main`, before there are threads;
+/// does nothing with another C library. The variables named here win.
+///
+/// One arena per core (`MALLOC_ARENA_MAX`) instead of eight: each keeps what was freed in it, and a process has three dozen
+/// threads. What is larger than 128 KiB is given back at once (`MALLOC_MMAP_THRESHOLD_`): glibc raises that limit to the
+/// largest that was ever freed, and then the answers of brokers, which come and go by the megabyte among blocks of a cache that
+/// stay, leave holes (2,000,000 accounts with a budget of 64 MiB: 217 to 236 MiB at most, 201 so, in the same time).
+pub fn give_back_memory() {
     #[cfg(target_env = "gnu")]
-    if std::env::var_os("MALLOC_ARENA_MAX").is_none() {
-        /// `M_ARENA_MAX` of glibc.
+    {
+        /// `M_ARENA_MAX` and `M_MMAP_THRESHOLD` of glibc.
         const ARENA_MAX: c_int = -8;
+        const MMAP_THRESHOLD: c_int = -3;
+        const LARGE_BYTES: c_int = 128 * 1024;
         let cores = std::thread::available_parallelism().map_or(2, usize::from).max(2);
-        // SAFETY: it only sets a number, which is read when a thread allocates for the first time.
-        unsafe { mallopt(ARENA_MAX, c_int::try_from(cores).unwrap_or(c_int::MAX)) };
+        let arenas = c_int::try_from(cores).unwrap_or(c_int::MAX);
+        let settings = [
+            ("MALLOC_ARENA_MAX", ARENA_MAX, arenas),
+            ("MALLOC_MMAP_THRESHOLD_", MMAP_THRESHOLD, LARGE_BYTES),
+        ];
+        for (name, parameter, value) in settings {
+            if std::env::var_os(name).is_none() {
+                // SAFETY: it only sets a number, and there is no other thread yet.
+                unsafe { mallopt(parameter, value) };
+            }
+        }
     }
 }
 

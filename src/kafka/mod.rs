@@ -14,6 +14,6 @@ pub use consumer::{Consumer, Flow, TopicPartition};
 pub use errors::{classify, loses_records};
 pub use ffi::{
     CallError, DeliveryFailure, Message, Position, TopicDescription, TopicTag, code, end_process,
-    limit_arenas,
+    give_back_memory,
 };
 pub use producer::{Abandoned, Producer, ProducerSettings, Reply};

@@ -48,6 +48,26 @@ impl Bench {
         Self { task, state, next: vec![0, 0] }
     }
 
+    /// Processes records of one topic in one transaction and returns how many came out.
+    pub(crate) fn transaction(&mut self, topic: &str, records: Vec<OwnedRecord>) -> usize {
+        let input = self.task.input_topics().position(|known| known == topic).expect("an input topic");
+        for mut record in records {
+            record.offset = self.next[input];
+            self.next[input] += 1;
+            self.task.push(input, record);
+        }
+        let now = Now::new(std::time::Duration::ZERO, WALL_MS);
+        self.task.process(now, usize::MAX).expect("no input stops the task");
+        self.task.reached_end(input, self.next[input]);
+        let sealed = self.task.seal();
+        let outputs = sealed.outputs().map(|(_, _, run)| run.iter().count()).sum();
+        for (key, value) in sealed.images() {
+            self.state.apply(key, value);
+        }
+        self.task.apply().expect("applied");
+        outputs
+    }
+
     /// Processes one record in a transaction of its own and returns what came out.
     pub(crate) fn run(&mut self, topic: &str, mut record: OwnedRecord) -> Result<Vec<Out>, TaskError> {
         let input = self.task.input_topics().position(|known| known == topic).expect("an input topic");

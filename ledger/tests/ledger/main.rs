@@ -14,6 +14,7 @@ mod controls;
 mod edges;
 mod golden;
 mod input;
+mod instructions;
 mod interleaved;
 mod limits;
 mod model;
