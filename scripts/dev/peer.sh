@@ -37,6 +37,7 @@ usage: ./dev bench --peer kafka-streams [OPTIONS]
   --orders N --users N --partitions N --threads N --zipf Z                    the drain, which every round begins with
   --seconds N        measured by latency; kill waits a third of it            ($PEER_SECONDS)
   --rates LIST       orders per second of latency, with commas; kill takes the first  ($PEER_RATES)
+  --configs LIST     of default,tuned, with commas; none measures millpond alone  (default,tuned)
   --dir DIR          results                                                  ($PEER_DIR)
   --set KEY=VALUE    a setting of Kafka Streams to try in \`tuned\`; may be repeated
 HELP
@@ -58,6 +59,10 @@ peer_bench() {
       --seconds) PEER_SECONDS=${2:-} ;;
       --rates) PEER_RATES=${2:-} ;;
       --dir) PEER_DIR=${2:-} ;;
+      --configs)
+        IFS=, read -ra PEER_CONFIGS <<<"${2:-}"
+        [[ ${2:-} != none ]] || PEER_CONFIGS=()
+        ;;
       --set) PEER_SET+=(--set "${2:-}") ;;
       *)
         peer_usage >&2
@@ -196,8 +201,9 @@ peer_latency() { # SYSTEM RATE PART
 }
 
 peer_kills() {
-  local system after=$((PEER_SECONDS / 3))
-  for system in millpond "${PEER_CONFIGS[@]}" tuned-static; do
+  local system after=$((PEER_SECONDS / 3)) static=()
+  [[ " ${PEER_CONFIGS[*]} " != *" tuned "* ]] || static=(tuned-static)
+  for system in millpond "${PEER_CONFIGS[@]}" "${static[@]}"; do
     # What the others were given meanwhile is taken in first.
     peer_load --orders 100 --rate 0
     peer_measure kill "${system%-static}" --rounds 0 >/dev/null

@@ -138,12 +138,16 @@ impl Producer {
         &self.transactional_id
     }
 
-    /// Asks for metadata of `topic`, so that the first call does not wait for a timer of 500 ms.
+    /// Asks for metadata of `topic`, so that the first call does not wait for a timer of 500 ms: librdkafka sets it when no
+    /// broker is connected. Twice: over the first answer it drops the connection that brought it, to an address from the
+    /// settings, for one to the broker that this turned out to be, which the second question waits for.
     ///
     /// # Errors
-    /// When no broker answers in `timeout`.
+    /// When no broker answers both in `timeout`.
     pub fn warm_up(&self, topic: &str, timeout: Duration) -> Result<(), CallError> {
-        self.handle.partition_count(topic, timeout).map(|_| ())
+        let begun = Instant::now();
+        self.handle.partition_count(topic, timeout)?;
+        self.handle.partition_count(topic, timeout.saturating_sub(begun.elapsed())).map(|_| ())
     }
 
     /// Begins a transaction; no network.

@@ -297,7 +297,12 @@ impl Restorer {
         }
         let consumer = match slot {
             Some(consumer) => consumer,
-            None => slot.insert(Consumer::new(&self.settings.consumer)?),
+            None => {
+                let mut config = self.settings.consumer.clone();
+                // It ends at an offset that is there already: a broker at the end need not wait for more before it says so.
+                config.set("fetch.wait.max.ms", "5");
+                slot.insert(Consumer::new(&config)?)
+            }
         };
         let partition = job.request.task.partition;
         let key = TopicPartition { topic: job.changelog.clone(), partition };
