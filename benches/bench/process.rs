@@ -12,6 +12,15 @@ use serde_json::Value;
 /// Clock ticks per second of `/proc/<pid>/stat`, fixed on Linux.
 const TICKS: f64 = 100.0;
 
+/// Nothing that is measured outlives the bench.
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended long ago.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// What a task says of its restore.
 pub(crate) struct Restored {
     pub(crate) phase: String,
@@ -100,6 +109,14 @@ impl Process {
         let line = text.lines().find(|line| line.starts_with("VmHWM")).context("VmHWM")?;
         let kib: f64 = line.split_whitespace().nth(1).context("VmHWM")?.parse()?;
         Ok(kib / 1024.0)
+    }
+
+    /// Fails when it has ended.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => bail!("millpond run ended with {status}: {}", self.log.display()),
+        }
     }
 
     /// Stops it cleanly.

@@ -31,32 +31,44 @@ pub(crate) struct RestoreArgs {
 /// Longest restore.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// Restores and prints the figures, from the last look that showed no task restoring until all run.
+/// Restores and prints the figures, from the last look that showed no task until all run.
 pub(crate) fn run(args: &RestoreArgs) -> Result<()> {
     let system = System::existing(&args.app_dir, args.threads, args.partitions)?;
     let state = system.dir().join("state");
-    if !state.is_dir() {
-        bail!("{} is not there: --app-dir must name the folder that a drain left", state.display());
+    let name = args.app_dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let is_ours = name.strip_prefix("bench-").is_some_and(|rest| rest.parse::<u64>().is_ok());
+    if !is_ours || !state.is_dir() {
+        bail!(
+            "--app-dir must name the folder that a drain left, bench-<number> with the state in it, not {}",
+            args.app_dir.display()
+        );
     }
     std::fs::remove_dir_all(&state)?;
     let machine = machine_ticks();
     let started = Instant::now();
-    let process = Process::attach(system.start("restore.log")?)?;
+    let mut process = Process::attach(system.start("restore.log")?)?;
     let mut first = Instant::now();
+    let mut begun = false;
     let records = loop {
-        let tasks = process.restored().unwrap_or_default();
-        if tasks.is_empty() || tasks.iter().all(|task| task.phase == "created") {
+        std::thread::sleep(Duration::from_millis(5));
+        process.check()?;
+        if started.elapsed() > LIMIT {
+            bail!("the tasks do not run after {LIMIT:?}");
+        }
+        // One that is busy answers later.
+        let Ok(tasks) = process.restored() else { continue };
+        begun |= !tasks.is_empty();
+        if !begun {
             first = Instant::now();
         }
         let running = tasks.iter().filter(|task| task.phase == "running").count();
         if running == usize::try_from(args.partitions)? {
             break tasks.iter().map(|task| task.records).sum::<u64>();
         }
-        if started.elapsed() > LIMIT {
-            bail!("{running} of {} tasks run after {LIMIT:?}", args.partitions);
-        }
-        std::thread::sleep(Duration::from_millis(5));
     };
+    if records == 0 {
+        bail!("nothing was restored: the changelog of {} is empty", system.dir().display());
+    }
     let (seconds, from_start) = (first.elapsed().as_secs_f64(), started.elapsed().as_secs_f64());
     let (cpu, peak) = (process.cpu_seconds()?, process.peak_mib()?);
     let busy = busy_share(machine, machine_ticks());

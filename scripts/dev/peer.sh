@@ -19,6 +19,7 @@ PEER_SECONDS=30
 PEER_RATES=5000
 PEER_DIR=bench-data/peer
 PEER_LOWEST=
+# The peer's lowest latency where it keeps up; at rates where it does not with so many commits, the default is its lowest.
 PEER_LOWEST_INTERVAL_MS=10
 PEER_APP=
 PEER_ROUND_DIR=
@@ -61,7 +62,11 @@ peer_bench() {
       --dir) PEER_DIR=${2:-} ;;
       --configs)
         IFS=, read -ra PEER_CONFIGS <<<"${2:-}"
-        [[ ${2:-} != none ]] || PEER_CONFIGS=()
+        case ${2:-} in
+          none) PEER_CONFIGS=() ;;
+          default | tuned | default,tuned | tuned,default) ;;
+          *) die "--configs takes default, tuned, both with a comma, or none, not ${2:-}" ;;
+        esac
         ;;
       --set) PEER_SET+=(--set "${2:-}") ;;
       *)
@@ -77,6 +82,7 @@ peer_bench() {
   for part in "${parts[@]}"; do
     [[ ,drain,restore,start,latency,kill, == *",$part,"* ]] || die "there is no part called $part"
   done
+  [[ $PEER_RATES =~ ^[0-9]+(,[0-9]+)*$ ]] || die "--rates takes orders per second with commas, not $PEER_RATES"
   peer_build
   mkdir -p "$PEER_DIR"
   PEER_DIR=$(cd "$PEER_DIR" && pwd)
@@ -235,9 +241,8 @@ peer_measure() { # MODE SYSTEM OPTIONS...
 # Sets PEER_COMMAND: the peer in a mode that runs Kafka Streams.
 peer_command() { # MODE CONFIG
   local jvm=() more=()
-  # The shortest interval that does not take longer than it lasts.
-  [[ -z $PEER_LOWEST ]] || more=(--set "commit.interval.ms=$PEER_LOWEST_INTERVAL_MS")
-  [[ $2 != tuned ]] || jvm=("${PEER_TUNED_JVM[@]}") more+=("${PEER_SET[@]}")
+  [[ $2 != tuned ]] || jvm=("${PEER_TUNED_JVM[@]}") more=("${PEER_SET[@]}")
+  [[ -z $PEER_LOWEST ]] || more+=(--set "commit.interval.ms=$PEER_LOWEST_INTERVAL_MS")
   PEER_COMMAND=("$JAVA" "${jvm[@]}" -cp "$PEER_BUILD/classes:$PEER_BUILD/lib/*" millpond.peer.Main "$1" --config "$2"
     --brokers "$(broker_address)" --app "$PEER_APP-$2" --namespace "$PEER_APP" --threads "$PEER_THREADS"
     --state "$PEER_ROUND_DIR/state-$2" --orders "$PEER_APP.order.events" --commands "$PEER_APP.account.commands"
@@ -292,6 +297,10 @@ peer_load_line() { # RATE
 # A fast wrong answer is void: the oracle judged millpond's outputs, and the peer's must be the same bytes.
 peer_compare() {
   local config ours theirs
+  if [[ ${#PEER_CONFIGS[@]} -eq 0 ]]; then
+    peer_judge
+    return
+  fi
   ours=$(peer_digest "$PEER_APP.account.events")
   for config in "${PEER_CONFIGS[@]}"; do
     theirs=$(peer_digest "$PEER_APP.$config.account.events")
@@ -300,6 +309,15 @@ millpond $ours
 $config $theirs"
   done
   warn "outputs are the same bytes"
+}
+
+# Without a peer the oracle judges, after everything else again.
+peer_judge() {
+  local environment=()
+  mapfile -t environment < <(peer_environment "$PEER_APP" "")
+  env "${environment[@]}" "$CARGO_TARGET_DIR/release/millpond" verify --no-postgres >"$PEER_ROUND_DIR/verify.log" 2>&1 ||
+    die "the oracle objects, the round is void: $(tail -n 20 "$PEER_ROUND_DIR/verify.log")"
+  warn "the oracle has no objection"
 }
 
 peer_digest() { peer_java digest --brokers "$(broker_address)" --topic "$1"; }

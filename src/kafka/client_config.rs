@@ -68,7 +68,8 @@ pub const MESSAGE_OVERHEAD: usize = 1024;
 
 /// Returns the settings of a consumer that bound what it has fetched and nobody has taken yet: bytes and messages, which
 /// librdkafka counts for each partition, the size of an answer, which stays in memory until its last message is taken, and
-/// the share of a partition in it, by which the queue of a partition is overrun (a batch that is larger comes all the same).
+/// the share of a partition in it, by which the queue of a partition is overrun: as it comes over the wire, so that compressed
+/// batches overrun it by more, and a single batch that is larger comes all the same.
 /// librdkafka refuses an answer below `message_max`, its `message.max.bytes`, if that is set.
 #[must_use]
 pub fn fetch_limits(queue_bytes: u64, message_max: Option<u64>) -> [(&'static str, String); 4] {
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_queue_is_overrun_by_a_quarter_and_an_answer_holds_the_largest_message() {
+    fn a_partition_has_a_quarter_of_its_queue_in_an_answer_which_holds_the_largest_message() {
         let limits = |queue, message_max| fetch_limits(queue, message_max).map(|(_, value)| value);
         assert_eq!(limits(16 << 20, None), ["16384", "16384", "16777216", "1048576"], "the default");
         assert_eq!(limits(2 << 20, None), ["2048", "2048", "2097152", "524288"], "a small budget");

@@ -39,9 +39,9 @@ pub struct Cluster {
     timeout: Duration,
 }
 
-/// How long `committed` waits between two looks at an unstable offset, and librdkafka before it repeats any question
-/// (then longer and longer). By its default of 100 ms a commit would wait that long for the marker of the one before, which
-/// takes a few milliseconds.
+/// How long `committed` waits between two looks at an unstable offset, and librdkafka before it repeats that question by
+/// itself (then longer and longer). By its default of 100 ms a commit would wait that long for the marker of the one before,
+/// which takes a few milliseconds.
 const UNSTABLE_WAIT: Duration = Duration::from_millis(5);
 
 /// What an answer about committed offsets may take in any case.
@@ -57,7 +57,10 @@ impl Cluster {
     /// A configuration key that librdkafka refuses.
     pub fn new(config: &ClientConfig, timeout: Duration) -> Result<Self, CallError> {
         let mut config = config.clone();
-        config.set("retry.backoff.ms", UNSTABLE_WAIT.as_millis().to_string());
+        config
+            .set("retry.backoff.ms", UNSTABLE_WAIT.as_millis().to_string())
+            // librdkafka's default; it would follow the one above.
+            .set("topic.metadata.refresh.fast.interval.ms", "100");
         let handle = Handle::new(Kind::Consumer, config.iter())?;
         let main = Queue::main(&handle)?;
         Ok(Self { main, handle, timeout })

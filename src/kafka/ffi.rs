@@ -43,7 +43,9 @@ unsafe extern "C" {
 /// One arena per core (`MALLOC_ARENA_MAX`) instead of eight: each keeps what was freed in it, and a process has three dozen
 /// threads. What is larger than 128 KiB is given back at once (`MALLOC_MMAP_THRESHOLD_`): glibc raises that limit to the
 /// largest that was ever freed, and then the answers of brokers, which come and go by the megabyte among blocks of a cache that
-/// stay, leave holes (2,000,000 accounts with a budget of 64 MiB: 217 to 236 MiB at most, 201 so, in the same time).
+/// stay, leave holes (2,000,000 accounts with a budget of 64 MiB: 217 to 236 MiB at most, 201 so, in the same time). A limit
+/// that is set also keeps glibc from raising the one above which it gives back the end of its heap. `GLIBC_TUNABLES` is not
+/// looked at.
 pub fn give_back_memory() {
     #[cfg(target_env = "gnu")]
     {

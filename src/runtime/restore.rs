@@ -299,7 +299,8 @@ impl Restorer {
             Some(consumer) => consumer,
             None => {
                 let mut config = self.settings.consumer.clone();
-                // It ends at an offset that is there already: a broker at the end need not wait for more before it says so.
+                // It ends at an offset that is there already: a broker at the end need not wait for more before it says so,
+                // whatever the user has set for the inputs.
                 config.set("fetch.wait.max.ms", "5");
                 slot.insert(Consumer::new(&config)?)
             }

@@ -21,4 +21,5 @@ mod poison;
 mod refusals;
 mod refused;
 mod shutdown;
+mod starts;
 mod verify;

@@ -14,6 +14,7 @@ mod controls;
 mod edges;
 mod golden;
 mod input;
+#[cfg(target_arch = "x86_64")]
 mod instructions;
 mod interleaved;
 mod limits;

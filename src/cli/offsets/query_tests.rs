@@ -108,3 +108,37 @@ fn a_missing_topic_is_named_with_its_cure() {
     assert_eq!(failure.exit(), Exit::Precondition);
     assert!(failure.to_string().contains("offsets-no-such-topic"), "{failure}");
 }
+
+/// A transaction asks for the committed offsets while the marker of the one before may still be on its way.
+#[test]
+fn an_offset_is_known_soon_after_its_transaction_ended() {
+    /// librdkafka repeats a question after 100 ms unless told otherwise.
+    const SOON: Duration = Duration::from_millis(50);
+    let config = created();
+    let topic = config.topics.orders.name.as_str();
+    let producer = producer(&config);
+    let group = reader(&config, "read_committed").unwrap().group_metadata().unwrap();
+    let client = crate::kafka::ClientConfig::new(&config.kafka.brokers.to_string(), &BTreeMap::new());
+    let cluster = crate::kafka::Cluster::new(&client.consumer(&config.app.id, 1 << 20), ANSWER).unwrap();
+    let asked = || cluster.committed(&[(topic, 0)], ANSWER).unwrap()[0].offset;
+    assert!(asked() < 0, "nothing is committed yet, and the client is connected");
+    let mut took = Vec::new();
+    for offset in 1..=5 {
+        producer.begin_transaction().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, Offset::Offset(offset)).unwrap();
+        producer.send_offsets_to_transaction(&list, &group, ANSWER).unwrap();
+        let (found, ended, known) = thread::scope(|scope| {
+            let asking = scope.spawn(|| (asked(), Instant::now()));
+            thread::sleep(Duration::from_millis(10));
+            producer.commit_transaction(ANSWER).unwrap();
+            let ended = Instant::now();
+            let (found, known) = asking.join().unwrap();
+            (found, ended, known)
+        });
+        assert_eq!(found, offset, "a stable offset is waited for");
+        took.push(known.saturating_duration_since(ended));
+    }
+    took.sort_unstable();
+    assert!(took[2] < SOON, "{took:?} after the end of the transaction");
+}

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use millpond_mutants::{Mutant, is};
 use rocksdb::{WriteBatch, WriteOptions};
 
+use super::place::Place;
 use crate::error::StorageError;
 use crate::metadata::Metadata;
 use crate::reader::{Database, Reader};
@@ -36,6 +37,7 @@ pub(super) enum Phase {
 pub struct Store {
     pub(super) database: Arc<Database>,
     pub(super) path: PathBuf,
+    pub(super) place: Place,
     pub(super) write: WriteOptions,
     pub(super) metadata: Metadata,
     pub(super) phase: Phase,
@@ -47,6 +49,17 @@ pub struct Store {
     pub(super) scratch: Vec<u8>,
     /// Size of the last batch, bytes: the next one is likely to be as large.
     pub(super) batch_bytes: usize,
+}
+
+/// RocksDB flushes when it is closed, to files that it names by their path. Where that leads to another folder by now, of a
+/// process that took this one's place, it would overwrite that one's files: the database stays open then, to the end of the
+/// process, which is near.
+impl Drop for Store {
+    fn drop(&mut self) {
+        if self.place.is_gone(&self.path) {
+            std::mem::forget(Arc::clone(&self.database));
+        }
+    }
 }
 
 impl std::fmt::Debug for Store {

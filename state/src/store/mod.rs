@@ -4,6 +4,7 @@ mod apply;
 mod flush;
 mod handle;
 mod open;
+mod place;
 mod properties;
 mod restore;
 

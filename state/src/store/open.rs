@@ -10,6 +10,7 @@ use millpond_topology::{CHANGELOG_MARKER_KEY, CodecError, Marker};
 use rocksdb::{DB, ErrorKind, IteratorMode, ReadOptions, WriteOptions};
 
 use super::handle::{Phase, Store};
+use super::place::Place;
 use crate::damage;
 use crate::error::OpenError;
 use crate::identity::Identity;
@@ -75,6 +76,7 @@ impl Store {
         write.disable_wal(true);
         let store = Store {
             database: Arc::new(database),
+            place: Place::of(&path),
             path,
             write,
             metadata,

@@ -109,3 +109,25 @@ fn figures_of_memory_and_files_follow_what_is_written() {
     let Budget { block_cache, write_buffers, .. } = Shared::new(1 << 20).budget();
     assert_eq!(block_cache + write_buffers, 1 << 20);
 }
+
+/// Another process has its stores in a new folder of the same path; the one here was moved away.
+#[test]
+fn a_store_whose_folder_was_replaced_writes_nothing_into_the_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (task, moved) = (dir.path().join("0_1"), dir.path().join("moved"));
+    let files = |folder: &std::path::Path| std::fs::read_dir(folder).unwrap().count();
+    let mut store = open(&task).store;
+    apply(&mut store, &one(1), 1, 10);
+    let database = store.path().to_owned();
+    std::fs::rename(&task, &moved).unwrap();
+    std::fs::create_dir_all(&database).unwrap();
+    drop(store);
+    assert_eq!(files(&database), 0, "it flushed into the folder of another process");
+    // In its place it flushes when it is dropped.
+    let other = dir.path().join("0_2");
+    let mut store = open(&other).store;
+    apply(&mut store, &one(1), 1, 10);
+    let (database, before) = (store.path().to_owned(), files(store.path()));
+    drop(store);
+    assert!(files(&database) > before, "nothing was flushed, so that the test proves nothing");
+}

@@ -5,10 +5,13 @@
 //! | what | MiB |
 //! |---|---|
 //! | program, libraries, threads' stacks and allocator arenas, three dozen threads | 40 |
-//! | fetched: `fetch.queue_bytes` for each input partition (8), payload and librdkafka's own bytes of each message, and by how much an answer overruns it (a quarter of payload, as much again compressed, and twice as much of librdkafka's own) | 8 x (2 + 1) |
+//! | fetched: `fetch.queue_bytes` for each input partition (8), payload and librdkafka's own bytes of each message, and an allowance of half of that for what the last answer brings beyond it | 8 x (2 + 1) |
 //! | records taken over but not processed: `fetch.queue_bytes` for each input partition, counted in the same way | 8 x 2 |
 //! | one transaction of each of 2 threads: overlay, outputs, after-images, librdkafka's queue with a copy of them: 3 x `commit.bytes` | 2 x 3 x 8 |
 //! | write buffers beyond their soft limit while a flush is under way, and compaction's buffers | 16 |
+//!
+//! Three of these are allowances, not sums: the program's, what an answer brings beyond the queue, and the last one. They were set
+//! before they were measured and are not raised.
 
 use std::fs;
 use std::time::{Duration, Instant};

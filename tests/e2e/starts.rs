@@ -1,0 +1,40 @@
+//! How soon a process works after its start.
+
+use std::time::Duration;
+
+use crate::support::{Node, World, keep_figure};
+
+const STARTS: usize = 4;
+const THREADS: usize = 2;
+/// Below librdkafka's timer of 500 ms for a producer that finds no broker connected; a start without it takes some 55 ms.
+const MEDIAN_MAX_MS: u64 = 400;
+
+/// Returns how long each producer took to start, by the log.
+fn starts_ms(log: &str) -> Vec<u64> {
+    let lines = log.lines().filter(|line| line.contains("producer runs"));
+    let digits = |rest: &str| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok();
+    lines
+        .map(|line| {
+            // JSON where the log is not a terminal, else `ms=55`.
+            let number = ["\"ms\":", "ms="].iter().find_map(|name| digits(line.split(name).nth(1)?));
+            number.unwrap_or_else(|| panic!("no duration: {line}"))
+        })
+        .collect()
+}
+
+#[test]
+fn producers_start_without_waiting_for_a_timer() {
+    let world = World::new("starts");
+    let mut took = Vec::new();
+    for _ in 0..STARTS {
+        let mut node = Node::start(&world, "one", &[("MILLPOND_THREADS", "2")]);
+        node.wait_ready(Duration::from_secs(30));
+        assert_eq!(node.stop().code(), Some(0), "{}", node.log());
+        took.extend(starts_ms(&node.log()));
+    }
+    took.sort_unstable();
+    assert!(took.len() >= STARTS * THREADS, "only {} producers started", took.len());
+    let median = took[took.len() / 2];
+    keep_figure("producer-start", &format!("{median} ms in the median of {} starts: {took:?}", took.len()));
+    assert!(median <= MEDIAN_MAX_MS, "{median} ms: {took:?}");
+}
