@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use crate::support::{Node, World, keep_figure};
 
-const STARTS: usize = 4;
+const STARTS: usize = 6;
 const THREADS: usize = 2;
 /// Below librdkafka's timer of 500 ms for a producer that finds no broker connected; a start without it takes some 55 ms.
-const MEDIAN_MAX_MS: u64 = 400;
+const FAST_MS: u64 = 400;
+/// How many may be slow: a busy machine is no defect. Without the second question a quarter to all of them are.
+const SLOW_MAX: usize = 1;
 
 /// Returns how long each producer took to start, by the log.
 fn starts_ms(log: &str) -> Vec<u64> {
@@ -35,6 +37,7 @@ fn producers_start_without_waiting_for_a_timer() {
     took.sort_unstable();
     assert!(took.len() >= STARTS * THREADS, "only {} producers started", took.len());
     let median = took[took.len() / 2];
+    let slow = took.iter().filter(|ms| **ms > FAST_MS).count();
     keep_figure("producer-start", &format!("{median} ms in the median of {} starts: {took:?}", took.len()));
-    assert!(median <= MEDIAN_MAX_MS, "{median} ms: {took:?}");
+    assert!(slow <= SLOW_MAX, "{slow} producers took longer than {FAST_MS} ms: {took:?}");
 }
