@@ -70,10 +70,17 @@ impl Process {
         Ok(body.to_owned())
     }
 
+    fn tasks(&self) -> Result<Vec<Value>> {
+        let mut status: Value = serde_json::from_str(&self.get("/status")?)?;
+        match status.get_mut("tasks").map(Value::take) {
+            Some(Value::Array(tasks)) => Ok(tasks),
+            _ => bail!("no tasks"),
+        }
+    }
+
     /// Returns the sums of committed offsets and of lag over the inputs named `topic_end`.
     pub(crate) fn progress(&self, topic_end: &str) -> Result<(i64, i64)> {
-        let status: Value = serde_json::from_str(&self.get("/status")?)?;
-        let tasks = status.get("tasks").and_then(Value::as_array).context("no tasks")?;
+        let tasks = self.tasks()?;
         let inputs = tasks.iter().filter_map(|task| task.get("inputs")?.as_array()).flatten();
         let (mut committed, mut lag) = (0, 0);
         for input in inputs {
@@ -88,8 +95,7 @@ impl Process {
 
     /// Returns what every task is doing and how many changelog records it restored.
     pub(crate) fn restored(&self) -> Result<Vec<Restored>> {
-        let status: Value = serde_json::from_str(&self.get("/status")?)?;
-        let tasks = status.get("tasks").and_then(Value::as_array).context("no tasks")?;
+        let tasks = self.tasks()?;
         let read = |task: &Value| {
             let phase = task.pointer("/state/phase").and_then(Value::as_str).context("no phase")?.to_owned();
             let records = task.pointer("/store/restoredRecords").and_then(Value::as_u64).unwrap_or(0);

@@ -63,8 +63,8 @@ pub enum OpenError {
 
 /// Says why a store could not be written, flushed or closed.
 ///
-/// After [`StorageError::Corrupt`], [`StorageError::DiskFull`] and [`StorageError::Storage`] the store is
-/// poisoned: Kafka has committed what the store could not take, so it is behind and must be reopened and
+/// After [`StorageError::Corrupt`], [`StorageError::DiskFull`], [`StorageError::Storage`] and
+/// [`StorageError::Replaced`] the store is poisoned: Kafka has committed what the store could not take, so it is behind and must be reopened and
 /// restored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StorageError {
@@ -91,6 +91,14 @@ pub enum StorageError {
     Storage {
         /// RocksDB's text.
         message: String,
+    },
+    /// Its folder is another one by now, of a process that took this one's place. Nothing was written into it.
+    #[error(
+        "{path} was replaced under this process: see who does that, and start again; nothing is lost, the changelog restores it"
+    )]
+    Replaced {
+        /// The database.
+        path: PathBuf,
     },
     /// An earlier write failed; reopen the store and restore it.
     #[error("the store is unusable since an earlier failure ({cause}): reopen and restore it")]

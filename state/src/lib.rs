@@ -12,6 +12,7 @@ mod identity;
 mod key;
 mod metadata;
 mod options;
+mod place;
 mod reader;
 mod shared;
 mod store;

@@ -13,15 +13,9 @@ const SLOW_MAX: usize = 1;
 
 /// Returns how long each producer took to start, by the log.
 fn starts_ms(log: &str) -> Vec<u64> {
-    let lines = log.lines().filter(|line| line.contains("producer runs"));
-    let digits = |rest: &str| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok();
-    lines
-        .map(|line| {
-            // JSON where the log is not a terminal, else `ms=55`.
-            let number = ["\"ms\":", "ms="].iter().find_map(|name| digits(line.split(name).nth(1)?));
-            number.unwrap_or_else(|| panic!("no duration: {line}"))
-        })
-        .collect()
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let starts = lines.filter(|line| line["message"] == "producer runs");
+    starts.map(|line| line["ms"].as_u64().unwrap_or_else(|| panic!("no duration: {line}"))).collect()
 }
 
 #[test]
@@ -29,7 +23,7 @@ fn producers_start_without_waiting_for_a_timer() {
     let world = World::new("starts");
     let mut took = Vec::new();
     for _ in 0..STARTS {
-        let mut node = Node::start(&world, "one", &[("MILLPOND_THREADS", "2")]);
+        let mut node = Node::start(&world, "one", &[("MILLPOND_THREADS", &THREADS.to_string())]);
         node.wait_ready(Duration::from_secs(30));
         assert_eq!(node.stop().code(), Some(0), "{}", node.log());
         took.extend(starts_ms(&node.log()));

@@ -3,7 +3,7 @@
 
 use millpond_ledger::{DEFAULT_APP_ID, Topics, topology};
 use millpond_topology::{
-    InputOffset, MemoryState, Now, OwnedRecord, Restored, Task, TaskError, TaskId, TaskOptions,
+    InputOffset, MemoryState, Now, OwnedRecord, Restored, Sealed, Task, TaskError, TaskId, TaskOptions,
 };
 
 use crate::input::WALL_MS;
@@ -48,8 +48,13 @@ impl Bench {
         Self { task, state, next: vec![0, 0] }
     }
 
-    /// Processes records of one topic in one transaction and returns how many came out.
-    pub(crate) fn transaction(&mut self, topic: &str, records: Vec<OwnedRecord>) -> usize {
+    /// Processes records of one topic in one transaction and returns what `read` makes of it.
+    fn process<T>(
+        &mut self,
+        topic: &str,
+        records: Vec<OwnedRecord>,
+        read: impl FnOnce(&Sealed<'_, OwnedRecord>) -> T,
+    ) -> Result<T, TaskError> {
         let input = self.task.input_topics().position(|known| known == topic).expect("an input topic");
         for mut record in records {
             record.offset = self.next[input];
@@ -57,45 +62,44 @@ impl Bench {
             self.task.push(input, record);
         }
         let now = Now::new(std::time::Duration::ZERO, WALL_MS);
-        self.task.process(now, usize::MAX).expect("no input stops the task");
-        self.task.reached_end(input, self.next[input]);
-        let sealed = self.task.seal();
-        let outputs = sealed.outputs().map(|(_, _, run)| run.iter().count()).sum();
-        for (key, value) in sealed.images() {
-            self.state.apply(key, value);
-        }
-        self.task.apply().expect("applied");
-        outputs
-    }
-
-    /// Processes one record in a transaction of its own and returns what came out.
-    pub(crate) fn run(&mut self, topic: &str, mut record: OwnedRecord) -> Result<Vec<Out>, TaskError> {
-        let input = self.task.input_topics().position(|known| known == topic).expect("an input topic");
-        record.offset = self.next[input];
-        self.next[input] += 1;
-        self.task.push(input, record);
-        let now = Now::new(std::time::Duration::ZERO, WALL_MS);
         self.task.process(now, usize::MAX)?;
         self.task.reached_end(input, self.next[input]);
         let sealed = self.task.seal();
-        let mut outputs = Vec::new();
-        for (topic, _, run) in sealed.outputs() {
-            outputs.extend(run.iter().map(|view| {
-                let headers = view.headers().map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec)));
-                let record = OwnedRecord {
-                    offset: 0,
-                    timestamp_ms: view.timestamp_ms(),
-                    key: view.key().map(<[u8]>::to_vec),
-                    value: view.value().map(<[u8]>::to_vec),
-                    headers: headers.collect(),
-                };
-                (topic.to_owned(), record)
-            }));
-        }
+        let out = read(&sealed);
         for (key, value) in sealed.images() {
             self.state.apply(key, value);
         }
         self.task.apply()?;
-        Ok(outputs)
+        Ok(out)
     }
+
+    /// Processes records of one topic in one transaction and returns how many came out.
+    pub(crate) fn transaction(&mut self, topic: &str, records: Vec<OwnedRecord>) -> usize {
+        let count =
+            |sealed: &Sealed<'_, OwnedRecord>| sealed.outputs().map(|(_, _, run)| run.iter().count()).sum();
+        self.process(topic, records, count).expect("no input stops the task")
+    }
+
+    /// Processes one record in a transaction of its own and returns what came out.
+    pub(crate) fn run(&mut self, topic: &str, record: OwnedRecord) -> Result<Vec<Out>, TaskError> {
+        self.process(topic, vec![record], outputs)
+    }
+}
+
+fn outputs(sealed: &Sealed<'_, OwnedRecord>) -> Vec<Out> {
+    let mut outputs = Vec::new();
+    for (topic, _, run) in sealed.outputs() {
+        outputs.extend(run.iter().map(|view| {
+            let headers = view.headers().map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec)));
+            let record = OwnedRecord {
+                offset: 0,
+                timestamp_ms: view.timestamp_ms(),
+                key: view.key().map(<[u8]>::to_vec),
+                value: view.value().map(<[u8]>::to_vec),
+                headers: headers.collect(),
+            };
+            (topic.to_owned(), record)
+        }));
+    }
+    outputs
 }

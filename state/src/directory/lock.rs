@@ -1,13 +1,13 @@
 //! The advisory lock that keeps a second process out of a state directory.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::io::{Read, Seek, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::DirectoryError;
+use crate::place::Place;
 
 /// Name of the lock file.
 const NAME: &str = "lock";
@@ -45,11 +45,7 @@ impl Lock {
 
     /// Says whether the file in `directory` is another one by now, or gone. A question that is not answered proves nothing.
     pub(super) fn is_gone(&self, directory: &Path) -> bool {
-        match (self.0.metadata(), std::fs::metadata(directory.join(NAME))) {
-            (Ok(held), Ok(found)) => (held.dev(), held.ino()) != (found.dev(), found.ino()),
-            (Ok(_), Err(error)) => error.kind() == ErrorKind::NotFound,
-            (Err(_), _) => false,
-        }
+        Place::of(self.0.metadata()).is_gone(&directory.join(NAME))
     }
 }
 

@@ -33,6 +33,11 @@ impl Store {
         if !self.unflushed {
             return Ok(());
         }
+        // Where there is no folder RocksDB says so itself; into another process's it would write.
+        if self.place.is_gone(&self.path) && self.path.exists() {
+            let path = self.path.clone();
+            return Err(self.poison_by(StorageError::Replaced { path }));
+        }
         let mut options = FlushOptions::default();
         options.set_wait(true);
         match self.database.db.flush_opt(&options) {

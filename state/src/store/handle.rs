@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering;
 use millpond_mutants::{Mutant, is};
 use rocksdb::{WriteBatch, WriteOptions};
 
-use super::place::Place;
 use crate::error::StorageError;
 use crate::metadata::Metadata;
+use crate::place::Place;
 use crate::reader::{Database, Reader};
 
 /// What the time in the metadata may be renewed to.
@@ -151,7 +151,10 @@ impl Store {
 
     pub(super) fn poison(&mut self, error: rocksdb::Error) -> StorageError {
         self.database.note_damage(&error);
-        let error = StorageError::from(error);
+        self.poison_by(error.into())
+    }
+
+    pub(super) fn poison_by(&mut self, error: StorageError) -> StorageError {
         self.database.poisoned.store(true, Ordering::Release);
         self.poisoned_by = Some(error.to_string());
         error

@@ -4,7 +4,6 @@ mod apply;
 mod flush;
 mod handle;
 mod open;
-mod place;
 mod properties;
 mod restore;
 

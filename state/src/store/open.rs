@@ -10,13 +10,13 @@ use millpond_topology::{CHANGELOG_MARKER_KEY, CodecError, Marker};
 use rocksdb::{DB, ErrorKind, IteratorMode, ReadOptions, WriteOptions};
 
 use super::handle::{Phase, Store};
-use super::place::Place;
 use crate::damage;
 use crate::error::OpenError;
 use crate::identity::Identity;
 use crate::key::METADATA_KEY;
 use crate::metadata::Metadata;
 use crate::options;
+use crate::place::Place;
 use crate::reader::Database;
 use crate::shared::Shared;
 
@@ -76,7 +76,7 @@ impl Store {
         write.disable_wal(true);
         let store = Store {
             database: Arc::new(database),
-            place: Place::of(&path),
+            place: Place::of(fs::metadata(&path)),
             path,
             write,
             metadata,

@@ -121,6 +121,8 @@ fn a_store_whose_folder_was_replaced_writes_nothing_into_the_new_one() {
     let database = store.path().to_owned();
     std::fs::rename(&task, &moved).unwrap();
     std::fs::create_dir_all(&database).unwrap();
+    assert_eq!(store.flush(1_000), Err(StorageError::Replaced { path: database.clone() }));
+    assert!(matches!(store.flush(1_000), Err(StorageError::Poisoned { .. })), "it goes on");
     drop(store);
     assert_eq!(files(&database), 0, "it flushed into the folder of another process");
     // In its place it flushes when it is dropped.
